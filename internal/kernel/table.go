@@ -1,0 +1,216 @@
+// Package kernel is arithmetic on slices: a table of kernels for a precision
+// and a kernel set. It knows no tensors, threads or clock.
+//
+// # Kernel sets
+//
+// A set is a name and the kernels of that name, chosen by what the processor
+// can do. The set "portable" is plain Go and runs everywhere. [For] starts from
+// its table and lets the wanted set replace what it does better.
+//
+// # Same arguments, same bits
+//
+// A result depends on the arguments alone. An element of a matrix product is
+// summed over k from 0 upwards, starting from what it is added to, whatever the
+// shape of the block of C that a call computes. Reductions to one number have a
+// fixed tree.
+//
+// The portable set gives the same bits on every processor: each product that is
+// added to something is written T(a*b)+c, because the language lets a compiler
+// fuse a*b+c into one rounding, and some targets do; and no function of package
+// math is used that has assembly somewhere. The sign and payload of a NaN are
+// outside this promise, that a result is NaN is not.
+//
+// # Lengths
+//
+// The first slice of an element-wise kernel, its destination, gives the length.
+// The other slices may be longer; if one is shorter the kernel panics from a
+// slice bound before it writes anything. Row kernels take rows, columns and row
+// strides; of a matrix with one row the stride is not read. Nothing between the
+// columns and the stride is read or written. A row stride below the number of
+// columns, or a negative size, panics as well. With no rows or no columns there is
+// nothing to do and the slices may be nil.
+//
+// # Aliasing
+//
+// Where a comment says "may be" the same, two slices may start at the same
+// address; they must never overlap with a shift.
+//
+// # NaN and infinity
+//
+// They pass through as IEEE 754 says: relu(NaN) is NaN, 0*Inf is NaN, and the
+// maximum of values among which there is a NaN is NaN.
+package kernel
+
+// Float is the precisions that there are kernels for.
+type Float interface{ float32 | float64 }
+
+// A Table holds the kernels of one set for one precision. Every field is set.
+// A table is never changed after [For] has returned it.
+type Table[T Float] struct {
+	// Name is the set's name: "portable".
+	Name string
+
+	// GemmNN computes C = A·B, or C += A·B with add, for A [m,k], B [k,n] and
+	// C [m,n] with row strides lda, ldb, ldc:
+	//
+	//	for i := range m {
+	//		for j := range n {
+	//			s := c[i*ldc+j] // 0 without add
+	//			for p := range k {
+	//				s = T(a[i*lda+p]*b[p*ldb+j]) + s
+	//			}
+	//			c[i*ldc+j] = s
+	//		}
+	//	}
+	//
+	// C must not overlap A or B. Any block of C may be computed by a call of
+	// its own, with the rows of A and the columns of B that belong to it: the
+	// bits are the same. A sum over k that is cut into several calls with add
+	// gives the same bits as one call.
+	GemmNN func(m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, add bool)
+
+	// GemmNT is C = A·Bᵀ or C += A·Bᵀ for A [m,k], B [n,k], C [m,n]: GemmNN
+	// with b[j*ldb+p].
+	GemmNT func(m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, add bool)
+
+	// GemmTN is C = Aᵀ·B or C += Aᵀ·B for A [k,m], B [k,n], C [m,n]: GemmNN
+	// with a[p*lda+i].
+	GemmTN func(m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, add bool)
+
+	// Add is dst[i] = a[i] + b[i]. dst may be a or b.
+	Add func(dst, a, b []T)
+
+	// Sub is dst[i] = a[i] - b[i]. dst may be a or b.
+	Sub func(dst, a, b []T)
+
+	// Mul is dst[i] = a[i] * b[i]. dst may be a or b.
+	Mul func(dst, a, b []T)
+
+	// MulAdd is dst[i] += T(a[i]*b[i]). dst may be a or b.
+	MulAdd func(dst, a, b []T)
+
+	// Axpy is y[i] += T(a*x[i]). y may be x.
+	Axpy func(y []T, a T, x []T)
+
+	// Scale is dst[i] = a * x[i]. dst may be x.
+	Scale func(dst []T, a T, x []T)
+
+	// Fill is dst[i] = v.
+	Fill func(dst []T, v T)
+
+	// AddBias adds one row to each row of y: y[r*ldy+j] += bias[j].
+	AddBias func(rows, cols int, y []T, ldy int, bias []T)
+
+	// SumRows sums the rows of x, the first row first:
+	//
+	//	for j := range cols {
+	//		s := dst[j] // 0 without add
+	//		for r := range rows {
+	//			s += x[r*ldx+j]
+	//		}
+	//		dst[j] = s
+	//	}
+	//
+	// With no rows it clears dst unless add is set. dst must not overlap x.
+	SumRows func(rows, cols int, dst, x []T, ldx int, add bool)
+
+	// Relu is dst[i] = max(x[i], 0), where max(-0, 0) = +0 and max(NaN, 0) = NaN.
+	// dst may be x.
+	Relu func(dst, x []T)
+
+	// ReluBack is dx[i] = dy[i] where not y[i] <= 0, else 0; with add it is
+	// added to dx[i]. y is Relu's output. dx may be dy or y.
+	ReluBack func(dx, y, dy []T, add bool)
+
+	// Sigmoid is dst[i] = 1/(1+exp(-x[i])). dst may be x.
+	Sigmoid func(dst, x []T)
+
+	// SigmoidBack is dx[i] = dy[i]*T(y[i]*(1-y[i])), added to dx[i] with add.
+	// y is Sigmoid's output. dx may be dy or y.
+	SigmoidBack func(dx, y, dy []T, add bool)
+
+	// Tanh is dst[i] = tanh(x[i]). dst may be x.
+	Tanh func(dst, x []T)
+
+	// TanhBack is dx[i] = dy[i]*(1-T(y[i]*y[i])), added to dx[i] with add. y is
+	// Tanh's output. dx may be dy or y.
+	TanhBack func(dx, y, dy []T, add bool)
+
+	// Exp is dst[i] = exp(x[i]). dst may be x.
+	Exp func(dst, x []T)
+
+	// Log is dst[i] = log(x[i]), natural; -Inf for 0, NaN below. dst may be x.
+	Log func(dst, x []T)
+
+	// Softmax is, in each row, dst[j] = exp(x[j]-h) / sum over i of exp(x[i]-h),
+	// with h the row's maximum, the sum in float64 from the first column on. A
+	// row that holds NaN or +Inf, or -Inf only, gives NaN throughout. dst may
+	// be x with the same stride.
+	Softmax func(rows, cols int, dst []T, ldd int, x []T, ldx int)
+
+	// SoftmaxBack is, in each row, dx[j] = y[j] * (dy[j] - Dot(dy, y)), computed
+	// in float64, added to dx[j] with add. y is Softmax's output. dx may be dy
+	// or y with the same stride.
+	SoftmaxBack func(rows, cols int, dx []T, lddx int, y []T, ldy int, dy []T, lddy int, add bool)
+
+	// LogSumExp returns log(sum over j of exp(x[j])) without overflow, in
+	// float64: -Inf for no values or all of them -Inf, +Inf with a +Inf among
+	// them and no NaN.
+	LogSumExp func(x []T) float64
+
+	// CrossEntropy returns the loss of one row of logits whose class is class,
+	// LogSumExp(x) - x[class], in float64, and stores Softmax(x) in p, of the
+	// same length as x. The gradient with respect to x is p with 1 subtracted
+	// at class. A class outside 0..len(p)-1 panics before p is written. p may
+	// be x. In exact arithmetic the loss is not negative, and it isn't here.
+	CrossEntropy func(p, x []T, class int) float64
+
+	// Sum returns the sum of x in float64. Sum, Dot and SumSquares share one
+	// tree: at most 512 values are summed in four interleaved sums s0..s3 that
+	// meet as (s0+s1)+(s2+s3), values of an incomplete last four going to s0;
+	// a longer slice is the sum of two, the first of which is the smallest
+	// multiple of 512 values that is at least half of it.
+	Sum func(x []T) float64
+
+	// Dot returns the sum of float64(a[i])*float64(b[i]) over the length of a.
+	Dot func(a, b []T) float64
+
+	// SumSquares returns Dot(x, x).
+	SumSquares func(x []T) float64
+
+	// Max returns the greatest value: -Inf for no values, NaN if there is one.
+	Max func(x []T) T
+
+	// NonFinite returns the index of the first value that is NaN or infinite,
+	// -1 when there is none.
+	NonFinite func(x []T) int
+
+	// SGD is w[i] -= lr*(scale*grad[i] + decay*w[i]). See [SGD].
+	SGD func(w, grad []T, h SGD)
+
+	// Momentum is SGD with a velocity v. See [Momentum]. v must not overlap w or grad.
+	Momentum func(w, v, grad []T, h Momentum)
+
+	// Adam is Adam and AdamW with first moment m and second moment v. See
+	// [Adam]. No two of the slices may overlap.
+	Adam func(w, m, v, grad []T, h Adam)
+}
+
+// portable returns the table of the portable set.
+func portable[T Float]() *Table[T] {
+	return &Table[T]{
+		Name:   "portable",
+		GemmNN: gemmNN[T], GemmNT: gemmNT[T], GemmTN: gemmTN[T],
+		Add: add[T], Sub: sub[T], Mul: mul[T], MulAdd: mulAdd[T], Axpy: axpy[T], Scale: scale[T], Fill: fill[T],
+		AddBias: addBias[T], SumRows: sumRows[T],
+		Relu: relu[T], ReluBack: reluBack[T],
+		Sigmoid: sigmoid[T], SigmoidBack: sigmoidBack[T],
+		Tanh: tanh[T], TanhBack: tanhBack[T],
+		Exp: exp[T], Log: log[T],
+		Softmax: softmax[T], SoftmaxBack: softmaxBack[T],
+		LogSumExp: logSumExp[T], CrossEntropy: crossEntropy[T],
+		Sum: sum[T], Dot: dot[T], SumSquares: sumSquares[T],
+		Max: maximum[T], NonFinite: nonFinite[T],
+		SGD: sgd[T], Momentum: momentum[T], Adam: adam[T],
+	}
+}

@@ -1,0 +1,148 @@
+// Optimizer updates, one pass over weights, gradient and state. Hyperparameters
+// are float64 and converted once before the loop. The order of operations is
+// that of PyTorch's torch.optim (sgd.py, adam.py, the single-tensor form), so that in
+// float64 trajectories agree to rounding: neither is more right, but agreement
+// shows that nothing else differs.
+
+package kernel
+
+import "math"
+
+// SGD is the parameters of one step of stochastic gradient descent:
+//
+//	g = Scale*grad
+//	g = g + Decay*w
+//	w = w - LR*g
+type SGD struct {
+	LR    float64
+	Scale float64 // multiplies the gradient: 1/weight of the batch times clipping
+	Decay float64 // coupled weight decay (L2): added to the gradient
+}
+
+// Momentum is the parameters of one step of stochastic gradient descent with
+// momentum:
+//
+//	g = Scale*grad
+//	g = g + Decay*w
+//	v = Mu*v + (1-Dampening)*g        with Folded: v = Mu*v + LR*((1-Dampening)*g)
+//	d = v, with Nesterov g + Mu*v     with Folded and Nesterov: LR*g + Mu*v
+//	w = w - LR*d                      with Folded: w = w - d
+//
+// The forms give the same weights while LR stays as it is. When it changes, the
+// folded form (Polyak 1964; Sutskever et al. 2013) keeps in v the steps at the
+// old rate, the other (PyTorch, Optax) rescales them.
+//
+// PyTorch starts with v = g, without dampening; with v = 0 the caller gets that
+// by a first step with Dampening 0.
+type Momentum struct {
+	LR        float64
+	Scale     float64 // multiplies the gradient
+	Decay     float64 // coupled weight decay (L2)
+	Mu        float64
+	Dampening float64
+	Nesterov  bool
+	Folded    bool // the learning rate is folded into the velocity
+}
+
+// Adam is the parameters of one step of Adam (Kingma and Ba 2015) or AdamW
+// (Loshchilov and Hutter 2019):
+//
+//	g = Scale*grad
+//	w = w*(1-Decoupled)
+//	g = g + Decay*w
+//	m = m + (1-Beta1)*(g-m)
+//	v = v*Beta2 + (1-Beta2)*g*g
+//	denom = sqrt(v)/sqrt(Correction2) + Eps, with EpsInside sqrt(v/Correction2 + Eps)
+//	w = w - (LR/Correction1)*m/denom
+//
+// The bias corrections of step t = 1, 2, ... are 1-Beta1^t and 1-Beta2^t; 1
+// leaves a correction out. For 1-Beta1 >= 0.5 the first moment is computed as
+// g - (g-m)*Beta1, as PyTorch's lerp does.
+type Adam struct {
+	LR          float64
+	Scale       float64 // multiplies the gradient
+	Beta1       float64
+	Beta2       float64
+	Correction1 float64
+	Correction2 float64
+	Eps         float64
+	EpsInside   bool
+	Decay       float64 // coupled weight decay (L2)
+	Decoupled   float64 // decoupled weight decay, learning rate included: lr*decay in PyTorch's AdamW
+}
+
+func sgd[T Float](w, grad []T, h SGD) {
+	grad = grad[:len(w):len(grad)]
+	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)
+	if decay == 0 { // not only faster: 0*w is NaN for an infinite w
+		for i := range w {
+			w[i] -= T(lr * T(scale*grad[i]))
+		}
+		return
+	}
+	for i := range w {
+		g := T(scale*grad[i]) + T(decay*w[i])
+		w[i] -= T(lr * g)
+	}
+}
+
+func momentum[T Float](w, v, grad []T, h Momentum) {
+	v, grad = v[:len(w):len(v)], grad[:len(w):len(grad)]
+	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)
+	mu, fresh := T(h.Mu), T(1-h.Dampening)
+	// into is what a gradient is multiplied by on its way into the velocity,
+	// out what a velocity is on its way into the weights.
+	into, out := T(1), lr
+	if h.Folded {
+		into, out = lr, 1
+	}
+	for i := range w {
+		g := T(scale * grad[i])
+		if decay != 0 {
+			g += T(decay * w[i])
+		}
+		d := T(mu*v[i]) + T(into*T(fresh*g))
+		v[i] = d
+		if h.Nesterov {
+			d = T(into*g) + T(mu*d)
+		}
+		w[i] -= T(out * d)
+	}
+}
+
+func adam[T Float](w, m, v, grad []T, h Adam) {
+	m, v, grad = m[:len(w):len(m)], v[:len(w):len(v)], grad[:len(w):len(grad)]
+	scale, decay := T(h.Scale), T(h.Decay)
+	keep := T(1 - h.Decoupled)
+	beta1, fresh1 := T(h.Beta1), T(1-h.Beta1)
+	beta2, fresh2 := T(h.Beta2), T(1-h.Beta2)
+	step := T(h.LR / h.Correction1)
+	root2, correction2 := T(math.Sqrt(h.Correction2)), T(h.Correction2)
+	eps := T(h.Eps)
+	for i := range w {
+		x := T(w[i] * keep)
+		g := T(scale * grad[i])
+		if decay != 0 {
+			g += T(decay * x)
+		}
+		m1 := m[i]
+		if fresh1 < 0.5 {
+			m1 += T(fresh1 * (g - m1))
+		} else {
+			m1 = g - T((g-m1)*beta1)
+		}
+		v1 := T(v[i]*beta2) + T(T(fresh2*g)*g)
+		var denom T
+		if h.EpsInside {
+			denom = sqrt(v1/correction2 + eps)
+		} else {
+			denom = sqrt(v1)/root2 + eps
+		}
+		m[i], v[i] = m1, v1
+		w[i] = x - T(step*m1)/denom
+	}
+}
+
+// sqrt is exact to the last bit in either precision: the square root in float64
+// of a float32 has enough bits that rounding it again changes nothing.
+func sqrt[T Float](x T) T { return T(math.Sqrt(float64(x))) }
