@@ -1,0 +1,110 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/descent-go/descent/engine"
+)
+
+// Initializers: how weights start. A weight of shape [outputs, inputs, rest...] has fan-in inputs·rest and fan-out outputs·rest.
+
+func fans(s engine.Shape) (in, out float64) {
+	if len(s) < 2 {
+		n := float64(s.Size())
+		return n, n
+	}
+	rest := float64(s[2:].Size())
+	return float64(s[1]) * rest, float64(s[0]) * rest
+}
+
+// spread fills w with numbers of mean 0 and the given variance, uniform or normal.
+func spread(w []float64, r engine.Rand, variance float64, normal bool, gain float64) {
+	if gain == 0 {
+		gain = 1
+	}
+	if normal {
+		sd := gain * math.Sqrt(variance)
+		for i := range w {
+			w[i] = sd * r.Normal(0, i)
+		}
+		return
+	}
+	limit := gain * math.Sqrt(3*variance)
+	for i := range w {
+		w[i] = limit * (2*r.At(0, i) - 1)
+	}
+}
+
+// Glorot gives weights the variance 2 / (fan-in + fan-out), which keeps the size of signals and gradients between layers of a linear or tanh
+// network (Glorot and Bengio 2010, equation 16). Uniform unless Normal.
+type Glorot struct {
+	Normal bool    `help:"normal instead of uniform"`
+	Gain   float64 `spec:",min=0" help:"factor on every weight; 0 is 1"`
+}
+
+// Fill implements [engine.Init].
+func (i Glorot) Fill(w []float64, s engine.Shape, r engine.Rand) {
+	in, out := fans(s)
+	spread(w, r, 2/(in+out), i.Normal, i.Gain)
+}
+
+// He gives weights the variance 2 / fan-in, which keeps the size of signals through rectifiers (He et al. 2015, equation 10). Normal, as in
+// the paper, unless Uniform.
+type He struct {
+	Uniform bool    `help:"uniform instead of normal"`
+	Gain    float64 `spec:",min=0" help:"factor on every weight; 0 is 1"`
+}
+
+// Fill implements [engine.Init].
+func (i He) Fill(w []float64, s engine.Shape, r engine.Rand) {
+	in, _ := fans(s)
+	spread(w, r, 2/in, !i.Uniform, i.Gain)
+}
+
+// LeCun gives weights the variance 1 / fan-in (LeCun et al., "Efficient backprop", 1998, section 4.6). Normal unless Uniform.
+type LeCun struct {
+	Uniform bool    `help:"uniform instead of normal"`
+	Gain    float64 `spec:",min=0" help:"factor on every weight; 0 is 1"`
+}
+
+// Fill implements [engine.Init].
+func (i LeCun) Fill(w []float64, s engine.Shape, r engine.Rand) {
+	in, _ := fans(s)
+	spread(w, r, 1/in, !i.Uniform, i.Gain)
+}
+
+// Uniform gives weights between Low and High.
+type Uniform struct {
+	Low  float64 `spec:",arg"`
+	High float64 `spec:",arg"`
+}
+
+// Fill implements [engine.Init].
+func (i Uniform) Fill(w []float64, _ engine.Shape, r engine.Rand) {
+	for k := range w {
+		w[k] = i.Low + float64((i.High-i.Low)*r.At(0, k))
+	}
+}
+
+// Normal gives weights with a mean and a standard deviation.
+type Normal struct {
+	Mean float64
+	SD   float64 `spec:"sd,arg,min=0" help:"standard deviation"`
+}
+
+// Fill implements [engine.Init].
+func (i Normal) Fill(w []float64, _ engine.Shape, r engine.Rand) {
+	for k := range w {
+		w[k] = i.Mean + float64(i.SD*r.Normal(0, k))
+	}
+}
+
+// Constant gives every weight one value. For the weights of a hidden layer that is a fault: its units stay equal for ever.
+type Constant float64
+
+// Fill implements [engine.Init].
+func (c Constant) Fill(w []float64, _ engine.Shape, _ engine.Rand) {
+	for k := range w {
+		w[k] = float64(c)
+	}
+}

@@ -1,0 +1,50 @@
+package nn
+
+import (
+	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
+)
+
+// table gives the kernels that code was chosen for. The engine has checked the name.
+func table[T engine.Float](c engine.Conditions) *kernel.Table[T] {
+	t, err := kernel.For[T](c.Kernels)
+	if err != nil {
+		panic("nn: " + err.Error())
+	}
+	return t
+}
+
+// grid cuts a matrix product of m x n results, each a sum of k products, into pieces by its size alone.
+type grid struct{ m, n, high, wide, across int }
+
+const (
+	// pieceWork is how many multiply-adds a piece has at least: some tens of microseconds, so that handing it over costs little.
+	pieceWork = 1 << 17
+	maxPieces = 32
+	// pieceEdge keeps the blocks of vector kernels whole.
+	pieceEdge = 16
+)
+
+func cut(m, n, k int) grid {
+	g := grid{m: m, n: n, high: m, wide: n, across: 1}
+	for pieces := 1; pieces < maxPieces && float64(g.high)*float64(g.wide)*float64(k) > 2*pieceWork; pieces *= 2 {
+		switch {
+		case g.wide >= g.high && g.wide > pieceEdge:
+			g.wide = roundUp((g.wide + 1) / 2)
+		case g.high > pieceEdge:
+			g.high = roundUp((g.high + 1) / 2)
+		}
+	}
+	g.across = (n + g.wide - 1) / g.wide
+	return g
+}
+
+func roundUp(n int) int { return (n + pieceEdge - 1) / pieceEdge * pieceEdge }
+
+func (g grid) pieces() int { return (g.m + g.high - 1) / g.high * g.across }
+
+// block is piece i: rows r0 to r1 and columns c0 to c1.
+func (g grid) block(i int) (r0, r1, c0, c1 int) {
+	r0, c0 = i/g.across*g.high, i%g.across*g.wide
+	return r0, min(r0+g.high, g.m), c0, min(c0+g.wide, g.n)
+}
