@@ -50,6 +50,18 @@ type Value struct {
 // Valid reports whether v is a value at all.
 func (v Value) Valid() bool { return v.id > 0 }
 
+// MarshalText is the role's name.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a role's name.
+func (r *Role) UnmarshalText(text []byte) error {
+	role, err := ParseRole(string(text))
+	if err == nil {
+		*r = role
+	}
+	return err
+}
+
 // Node is what a value comes from. Op is nil for an input, a parameter and a state; Field is set for an input.
 type Node struct {
 	Path  string

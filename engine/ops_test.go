@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/descent-go/descent/engine"
@@ -229,13 +230,11 @@ func (b *mixBody) Backward(s *engine.Step[float64]) {
 			poison(g)
 		}
 	}
-	in, out, gradOut := make([][]float64, len(s.In)), append([]float64(nil), s.Out...), append([]float64(nil), s.GradOut...)
+	in, out, gradOut, sum := make([][]float64, len(s.In)), slices.Clone(s.Out), slices.Clone(s.GradOut), make([][]float64, len(s.In))
 	for j, x := range s.In {
-		in[j] = append([]float64(nil), x...)
-	}
-	for j, g := range s.GradIn {
-		if g != nil && b.First && s.First[j] {
-			clear(g)
+		in[j] = slices.Clone(x)
+		if s.GradIn[j] != nil {
+			sum[j] = make([]float64, len(s.GradIn[j]))
 		}
 	}
 	batch := 0.0
@@ -247,8 +246,17 @@ func (b *mixBody) Backward(s *engine.Step[float64]) {
 		if b.Saved > 0 {
 			saved = s.Saved[0][r*b.Size : (r+1)*b.Size]
 		}
-		b.back(b.rowOf(s.GradIn, r, s.Rows), b.rowOf(in, r, s.Rows), out[r*b.Size:(r+1)*b.Size], saved,
+		b.back(b.rowOf(sum, r, s.Rows), b.rowOf(in, r, s.Rows), out[r*b.Size:(r+1)*b.Size], saved,
 			gradOut[r*b.Size:(r+1)*b.Size], b.packed(s), batch)
+	}
+	for j := len(s.GradIn) - 1; j >= 0; j-- { // in an order of its own
+		if s.GradIn[j] != nil && b.First && s.First[j] {
+			copy(s.GradIn[j], sum[j])
+			continue
+		}
+		for i := range s.GradIn[j] {
+			s.GradIn[j][i] += sum[j][i]
+		}
 	}
 	poison(s.GradOut)
 }

@@ -1,0 +1,85 @@
+package optim
+
+import (
+	"errors"
+	"math"
+
+	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
+)
+
+// Adam (Kingma and Ba 2014, arXiv 1412.6980, algorithm 1; the survey's section 3.5), at step t = 1, 2, ...:
+//
+//	m = beta1 m + (1-beta1) g
+//	v = beta2 v + (1-beta2) g²
+//	m' = m / (1-beta1^t)
+//	v' = v / (1-beta2^t)
+//	w = w - lr m' / (sqrt(v') + epsilon)
+//
+// The survey writes sqrt(v' + epsilon); Survey chooses that. There epsilon acts like its root outside: with 1e-8, gradients below 1e-4 are
+// no longer rescaled, so that a loss scaled by 1e-5 trains hardly at all. Take 1e-16 for the same behavior.
+//
+// Defaults: beta1 0.9, beta2 0.999, epsilon 1e-8, as the paper, PyTorch and Optax, and rate 0.001 there. Keras has epsilon 1e-7 and adds
+// it to the uncorrected root (the paper's section 2, last paragraph), as TF1. Optax has a second epsilon inside the root, 0 by default.
+//
+// State: two numbers a weight. A weight decay set here is added to the gradient (coupled), as in PyTorch's Adam; AdamW is the other one.
+type Adam struct {
+	Beta1   float64 `spec:",min=0,lt=1" help:"decay of the mean of gradients"`
+	Beta2   float64 `spec:",min=0,lt=1" help:"decay of the mean of squared gradients"`
+	Epsilon float64 `spec:",min=0" help:"added to the root of the second moment"`
+	Survey  bool    `help:"the survey's form: epsilon inside the root"`
+}
+
+var _ Rule = Adam{}
+
+// NewAdam is Adam with the paper's defaults.
+func NewAdam(lr float64) Optimizer {
+	return Optimizer{Rule: Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, LR: Constant(lr), Decay: Decay{Coupled: true}}
+}
+
+// Info names the rule and its source.
+func (a Adam) Info() Info {
+	formula := "w -= lr m'/(sqrt(v') + epsilon)"
+	if a.Survey {
+		formula = "w -= lr m'/sqrt(v' + epsilon)"
+	}
+	return Info{Name: "adam", Formula: formula, Source: "Kingma and Ba 2014, arXiv 1412.6980", Shrinks: true}
+}
+
+// Validate wants 0 <= beta < 1 and an epsilon that is not negative. Epsilon 0 is legal.
+func (a Adam) Validate() error {
+	var p problems
+	p.fraction("beta1", a.Beta1)
+	p.fraction("beta2", a.Beta2)
+	p.notNegative("epsilon", a.Epsilon)
+	return errors.Join(p...)
+}
+
+// Slots are the moments m and v.
+func (Adam) Slots(p engine.Param) []Slot {
+	return []Slot{{Name: "m", Shape: p.Shape}, {Name: "v", Shape: p.Shape}}
+}
+
+// Code is the kernel of that name.
+func (a Adam) Code() Code { return Code{F32: adamBody[float32]{a}, F64: adamBody[float64]{a}} }
+
+// adamBody is the body of Adam and AdamW, which differ in what Hyper says of decay.
+type adamBody[T engine.Float] struct{ a Adam }
+
+func (b adamBody[T]) Update(v *View[T], h *Hyper) {
+	t := float64(h.Step)
+	v.kernels.Adam(v.Weight, v.State[0], v.State[1], v.Grad, kernel.Adam{
+		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Decoupled: h.Shrink,
+		Beta1: b.a.Beta1, Beta2: b.a.Beta2, Correction1: 1 - math.Pow(b.a.Beta1, t), Correction2: 1 - math.Pow(b.a.Beta2, t),
+		Eps: max(b.a.Epsilon, smallest[T]()), EpsInside: b.a.Survey,
+	})
+}
+
+// smallest is the smallest normal number of a precision. In place of epsilon 0 it changes no step that a gradient could be seen in, and
+// keeps a weight whose gradient has always been zero from 0/0.
+func smallest[T engine.Float]() float64 {
+	if isFloat64[T]() {
+		return 0x1p-1022
+	}
+	return 0x1p-126
+}

@@ -1,0 +1,44 @@
+package optim
+
+import "github.com/descent-go/descent/engine"
+
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101, algorithm 2):
+//
+//	w = w - lr decay w
+//	w = Adam's step from the gradient without decay
+//
+// Like PyTorch, Keras and Optax, decay is multiplied by the whole learning rate, so that it follows the schedule and must be tuned again
+// with the rate; the paper multiplies it by the schedule's factor alone. Biases and norms are not decayed (decay_all does).
+//
+// Defaults: Adam's, and decay 0.01 as PyTorch; Keras has 0.004, Optax 1e-4. State: two numbers a weight.
+type AdamW struct {
+	Beta1   float64 `spec:",min=0,lt=1" help:"decay of the mean of gradients"`
+	Beta2   float64 `spec:",min=0,lt=1" help:"decay of the mean of squared gradients"`
+	Epsilon float64 `spec:",min=0" help:"added to the root of the second moment"`
+}
+
+var _ Rule = AdamW{}
+
+// NewAdamW is AdamW with PyTorch's defaults.
+func NewAdamW(lr float64) Optimizer {
+	return Optimizer{Rule: AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, LR: Constant(lr), Decay: Decay{Rate: 0.01}}
+}
+
+func (a AdamW) adam() Adam { return Adam{Beta1: a.Beta1, Beta2: a.Beta2, Epsilon: a.Epsilon} }
+
+// Info names the rule and its source.
+func (a AdamW) Info() Info {
+	return Info{
+		Name: "adamw", Formula: "w -= lr decay w; w -= lr m'/(sqrt(v') + epsilon)",
+		Source: "Loshchilov and Hutter 2017, arXiv 1711.05101", Shrinks: true,
+	}
+}
+
+// Validate is Adam's.
+func (a AdamW) Validate() error { return a.adam().Validate() }
+
+// Slots are the moments m and v.
+func (a AdamW) Slots(p engine.Param) []Slot { return a.adam().Slots(p) }
+
+// Code is Adam's: the kernel shrinks the weights in the same pass.
+func (a AdamW) Code() Code { return a.adam().Code() }

@@ -1,0 +1,43 @@
+package optim
+
+import (
+	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
+)
+
+// SGD is stochastic gradient descent (Robbins and Monro 1951; the survey's section 3.1):
+//
+//	w = w - lr g
+//
+// with g the mean gradient over the batch; over the whole training data it is gradient descent, and of one row at a time what the survey
+// calls SGD. The survey's loss is a sum over rows: with a batch of n its rate is n times smaller for the same step.
+//
+// State: none. Defaults: the rate has none in Optax, 0.01 in Keras, 0.001 in PyTorch (older: none). No two implementations differ.
+type SGD struct{}
+
+var _ Rule = SGD{}
+
+// NewSGD is SGD at a learning rate. Weight decay, when set, is added to the gradient; for this rule that is the same as decoupled.
+func NewSGD(lr float64) Optimizer {
+	return Optimizer{Rule: SGD{}, LR: Constant(lr), Decay: Decay{Coupled: true}}
+}
+
+// Info names the rule and its source.
+func (SGD) Info() Info {
+	return Info{Name: "sgd", Formula: "w -= lr g", Source: "Robbins and Monro 1951"}
+}
+
+// Validate has nothing to refuse.
+func (SGD) Validate() error { return nil }
+
+// Slots are none.
+func (SGD) Slots(engine.Param) []Slot { return nil }
+
+// Code is the kernel of that name.
+func (SGD) Code() Code { return Code{F32: sgdBody[float32]{}, F64: sgdBody[float64]{}} }
+
+type sgdBody[T engine.Float] struct{}
+
+func (sgdBody[T]) Update(v *View[T], h *Hyper) {
+	v.kernels.SGD(v.Weight, v.Grad, kernel.SGD{LR: h.LR, Scale: h.Scale, Decay: h.Decay})
+}
