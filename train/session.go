@@ -1,0 +1,458 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/descent-go/descent/data"
+	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/optim"
+	"github.com/descent-go/descent/prep"
+)
+
+// Session is a configuration bound to data and memory: everything for a loop of one's own.
+//
+//	s, err := train.Bind(config)
+//	...
+//	defer s.Close()
+//	for s.Epoch() < 10 {
+//		if _, err := s.Step(ctx); err != nil {
+//			return err
+//		}
+//	}
+//	scores, err := s.Evaluate(ctx)
+//
+// It is used by one goroutine at a time.
+type Session struct {
+	config Config
+	source source
+	pool   *engine.Pool
+	log    *slog.Logger
+
+	weights *engine.Weights
+	plan    *engine.Plan
+	stepper *optim.Stepper
+	loader  *data.Loader
+	batch   engine.Batch
+	again   func() (engine.Sum, error) // made once: a closure in Step would allocate
+	moment  optim.Moment
+
+	evaluator *evaluator
+	averaged  *engine.Weights // where the optimizer says to evaluate, if not at weights; made when first needed
+	probe     *engine.Plan    // of Gradient
+
+	progress *progress
+	watch    bool // the next step's instruments are read
+	memory   Memory
+	at       *engine.Weights // where the last evaluation was
+	own      bool            // the pool is ours
+}
+
+// source is the data of a training: rows, what they are for, and how they are scaled.
+type source struct {
+	dataset  data.Dataset // scaled
+	parts    data.Parts
+	pipeline *prep.Pipeline // nil for a data set that is no table
+	about    data.About
+	print    string // fingerprint
+	inputs   []engine.Field
+	target   engine.Field
+}
+
+func (s *source) classification() bool { return s.target.Type.Kind == engine.Index }
+
+// classes are the names of the outputs.
+func (s *source) classes() []string {
+	if s.pipeline != nil {
+		return s.pipeline.Classes()
+	}
+	return nil
+}
+
+// open reads the data, shares out its rows and fits the scaling on the training part.
+func (c *Config) open() (source, error) {
+	var s source
+	set := c.Dataset
+	if set == nil {
+		var err error
+		if set, err = data.Open(c.Data, c.dataOptions()); err != nil {
+			return s, err
+		}
+	}
+	if d, ok := set.(data.Describer); ok {
+		s.about = d.About()
+	}
+	if f, ok := set.(data.Fingerprinter); ok {
+		s.print = f.Fingerprint()
+	}
+	var err error
+	if s.parts, err = c.Split.Rows(set, c.Seed); err != nil {
+		return s, err
+	}
+	s.dataset = set
+	if table, ok := set.(data.Table); ok {
+		if s.pipeline, err = data.Fit(table, s.parts.Train, c.prepOptions()); err != nil {
+			return s, err
+		}
+		if s.dataset, err = data.Prepared(table, s.pipeline); err != nil {
+			return s, err
+		}
+	}
+	targets := 0
+	for _, f := range s.dataset.Fields() {
+		switch f.Use {
+		case engine.Feature:
+			s.inputs = append(s.inputs, f)
+		case engine.Target:
+			s.target = f
+			targets++
+		}
+	}
+	if len(s.inputs) == 0 || targets != 1 {
+		return s, fmt.Errorf("the data has %d features and %d targets; at least one feature and one target are wanted", len(s.inputs), targets)
+	}
+	return s, nil
+}
+
+// graph is the network with its loss. A row weight among the fields counts in the objective.
+func graph(s *source, c *Config) (*engine.Graph, error) {
+	g := engine.NewGraph()
+	var x []engine.Value
+	for _, f := range s.inputs {
+		x = append(x, g.Input(f))
+	}
+	target := g.Input(s.target)
+	var weight engine.Value
+	for _, f := range s.dataset.Fields() {
+		if f.Use == engine.RowWeight {
+			weight = g.Input(f)
+		}
+	}
+	out := g.Output("output", c.Model.Build(g, x...))
+	g.Objective(g.Output("loss", lossOf(c, s).Build(g.In("loss"), out, target)), weight)
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	if t := g.Type(out); t.Fixed {
+		return nil, errors.New("the model's output does not depend on its input")
+	}
+	return g, nil
+}
+
+// prepare does everything that needs no memory for the network: it opens the data, builds the graph and estimates the need.
+func prepare(c Config) (*Session, *engine.Graph, error) {
+	c.fill()
+	if err := c.validate(); err != nil {
+		return nil, nil, err
+	}
+	src, err := c.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(src.parts.Validation) == 0 && (c.Until.Metric != "" || c.EarlyStop > 0) {
+		return nil, nil, errors.New("until and early_stop need a validation part, and none is held out (split)")
+	}
+	g, err := graph(&src, &c)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Session{config: c, source: src, log: c.Logger, progress: &progress{bestAt: -1}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.loader, err = data.NewLoader(src.dataset, src.parts.Train, s.loading()); err != nil {
+		return nil, nil, err
+	}
+	if s.config.Threads == 0 {
+		s.config.Threads = runtime.GOMAXPROCS(0)
+	}
+	if s.memory, err = s.checkMemory(g, s.options(s.loader.MaxRows(), nil)); err != nil {
+		return nil, nil, err
+	}
+	s.schedule()
+	return s, g, nil
+}
+
+// Bind opens the data, builds and compiles the network and binds the optimizer to its weights. Everything that can be wrong with the
+// configuration is said here, before memory is taken.
+func Bind(c Config) (*Session, error) {
+	s, g, err := prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	s.pool, s.own = engine.NewPool(s.config.Threads), true
+	if s.plan, err = engine.Compile(g, s.options(s.loader.MaxRows(), nil)); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.weights, s.config.Kernels = s.plan.Weights(), s.plan.Kernels()
+	if err := s.finish(g); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// finish binds what stands on the plan.
+func (s *Session) finish(g *engine.Graph) error {
+	if s.config.From != "" {
+		if err := s.startFrom(s.config.From); err != nil {
+			return err
+		}
+	}
+	var err error
+	if s.stepper, err = s.config.Optimizer.Bind(s.weights, s.pool); err != nil {
+		return fmt.Errorf("optimizer: %w", err)
+	}
+	if s.evaluator, err = newEvaluator(&s.source, g, s.options(evaluationRows, s.weights)); err != nil {
+		return err
+	}
+	s.batch = engine.Batch{Mode: engine.Train}
+	s.batch.In = tensors(s.plan.Inputs(), s.loader.MaxRows(), engine.Precision(s.config.Precision))
+	s.again = s.gradientAgain
+	return nil
+}
+
+func (s *Session) loading() data.LoaderOptions {
+	o := data.LoaderOptions{Micro: s.config.Micro, Seed: s.config.Seed, Replace: s.config.Replace, DropLast: s.config.DropLast}
+	if s.config.Batch != Full {
+		o.Batch = int(s.config.Batch)
+	}
+	return o
+}
+
+func (s *Session) options(rows int, w *engine.Weights) engine.Options {
+	return engine.Options{
+		Precision: engine.Precision(s.config.Precision), Kernels: s.config.Kernels, Rows: rows, Seed: s.config.Seed,
+		Pool: s.pool, Weights: w, Frozen: s.config.Frozen, Group: s.config.Group,
+	}
+}
+
+// tensors is memory for batches of some fields.
+func tensors(fields []engine.Field, rows int, p engine.Precision) []engine.Tensor {
+	list := make([]engine.Tensor, len(fields))
+	for i, f := range fields {
+		list[i] = engine.Tensor{Name: f.Name, Shape: append(engine.Shape{rows}, f.Type.Shape...)}
+		if n := rows * f.Type.Shape.Size(); p == engine.Float64 {
+			list[i].F64 = make([]float64, n)
+		} else {
+			list[i].F32 = make([]float32, n)
+		}
+	}
+	return list
+}
+
+// schedule turns epochs into steps and fixes how often things are reported, from sizes alone, so that the record of a run is the same
+// every time.
+func (s *Session) schedule() {
+	perEpoch := s.loader.Steps()
+	planned := s.Planned()
+	if s.config.Report == 0 {
+		s.config.Report = max(1, perEpoch/10)
+		if planned > 0 {
+			s.config.Report = max(1, planned/200)
+		}
+	}
+	if s.config.Checkpoint == (Every{}) {
+		s.config.Checkpoint = Every{Epochs: 1, Time: 10 * time.Minute}
+		if planned > 0 {
+			s.config.Checkpoint.Epochs = max(1, math.Ceil(float64(planned)/float64(perEpoch)/10))
+		}
+	}
+}
+
+// Planned is the number of steps after which the training is over, 0 if only time, a metric or patience ends it.
+func (s *Session) Planned() int {
+	planned := s.config.Steps
+	if e := s.config.Epochs; e > 0 {
+		if byEpochs := e * s.loader.Steps(); planned == 0 || byEpochs < planned {
+			planned = byEpochs
+		}
+	}
+	return planned
+}
+
+// Config is the configuration with its defaults filled in.
+func (s *Session) Config() Config { return s.config }
+
+// Steps is the number of updates done.
+func (s *Session) Steps() int { return int(s.progress.step) }
+
+// StepsPerEpoch is the number of updates in a pass over the training part.
+func (s *Session) StepsPerEpoch() int { return s.loader.Steps() }
+
+// Epoch is the number of passes over the training part done, a fraction within one.
+func (s *Session) Epoch() float64 { return float64(s.progress.step) / float64(s.loader.Steps()) }
+
+// Weights are those that learn. Read copies (Keep); only the optimizer writes.
+func (s *Session) Weights() *engine.Weights { return s.weights }
+
+// Cost is what the training plan needs.
+func (s *Session) Cost() engine.Cost { return s.plan.Cost() }
+
+// Pipeline is the scaling fitted on the training part, nil for a data set that is no table.
+func (s *Session) Pipeline() *prep.Pipeline { return s.source.pipeline }
+
+// Rows are the numbers of rows for training, validation and test.
+func (s *Session) Rows() (train, validation, test int) {
+	p := s.source.parts
+	return len(p.Train), len(p.Validation), len(p.Test)
+}
+
+// Close ends the session's workers.
+func (s *Session) Close() {
+	if s.own {
+		s.pool.Close()
+	}
+}
+
+// Step does one update and returns the weighted sum of the loss over the step's rows, before the update. An error leaves the weights as they
+// were; a loss or gradient that is not finite is a [NonFinite] error.
+func (s *Session) Step(ctx context.Context) (engine.Sum, error) {
+	if err := ctx.Err(); err != nil {
+		return engine.Sum{}, context.Cause(ctx)
+	}
+	sum, err := s.gradient(s.plan, s.progress.step, engine.Train, s.watch)
+	if err != nil {
+		return sum, err
+	}
+	if !finite(sum.Loss) || s.stepper.NonFiniteGradient() != "" {
+		return sum, s.locate(sum)
+	}
+	s.moment.Progress.Step = int(s.progress.step)
+	s.moment.Progress.Steps = s.Planned()
+	s.moment.Progress.Epoch = s.Epoch()
+	s.moment.Progress.Evaluations = s.progress.evaluations
+	s.moment.Sum, s.moment.Again, s.moment.Watch = sum, s.again, s.watch
+	if s.config.SumLoss {
+		s.moment.Sum.Weight = 1
+	}
+	if err := s.stepper.Step(&s.moment); err != nil {
+		return sum, fmt.Errorf("step %d: %w", s.progress.step+1, err)
+	}
+	s.progress.step++
+	s.progress.sum.Loss += sum.Loss
+	s.progress.sum.Weight += sum.Weight
+	return sum, nil
+}
+
+// gradient runs the parts of a step's batch forward and backward; the gradient of their weighted sum then lies in the plan's weights.
+func (s *Session) gradient(p *engine.Plan, step uint64, mode engine.Mode, watch bool) (engine.Sum, error) {
+	var total engine.Sum
+	parts := s.loader.Parts(step)
+	b := &s.batch
+	b.Step, b.Mode, b.Watch = step, mode, watch
+	for part := range parts {
+		var err error
+		if b.Rows, b.Row, err = s.loader.Batch(step, part, b.In); err != nil {
+			return total, err
+		}
+		b.Part = partOf(part, parts)
+		sum, err := p.Forward(b)
+		if err != nil {
+			return total, err
+		}
+		if err := p.Backward(); err != nil {
+			return total, err
+		}
+		total.Loss += sum.Loss
+		total.Weight += sum.Weight
+	}
+	if g := s.config.Group; g != nil {
+		t := engine.Tensor{Name: "sums", Shape: engine.Shape{2}, F64: []float64{total.Loss, total.Weight}}
+		if err := g.Sum(t); err != nil {
+			return total, fmt.Errorf("sum of losses over %d processes: %w", g.Size(), err)
+		}
+		total.Loss, total.Weight = t.F64[0], t.F64[1]
+	}
+	return total, nil
+}
+
+func partOf(part, parts int) engine.Part {
+	switch {
+	case parts == 1:
+		return engine.Whole
+	case part == 0:
+		return engine.First
+	case part == parts-1:
+		return engine.Last
+	}
+	return engine.Middle
+}
+
+// gradientAgain is the step's gradient once more, for wrappers that move the weights.
+func (s *Session) gradientAgain() (engine.Sum, error) {
+	return s.gradient(s.plan, s.progress.step, engine.Again, false)
+}
+
+// Gradient computes the gradient of one step's batch at other weights of the same network; it lies in at afterwards. Nothing of the session
+// changes. Nil means the session's own weights, whose gradient is then overwritten.
+func (s *Session) Gradient(at *engine.Weights, step uint64, m engine.Mode) (engine.Sum, error) {
+	if at == nil {
+		at = s.weights
+	}
+	if s.probe == nil || s.probe.Weights() != at {
+		s.probe = s.plan.Fork(at)
+	}
+	return s.gradient(s.probe, step, m, false)
+}
+
+// Fork copies a session between steps: weights, optimizer and progress of its own, the same data and pool. It must be closed before the
+// session that it came from, which is without effect on the latter.
+func (s *Session) Fork() (*Session, error) {
+	f := *s
+	f.own, f.probe, f.averaged = false, nil, nil
+	f.weights = s.weights.Copy()
+	f.plan = s.plan.Fork(f.weights)
+	f.moment = optim.Moment{}
+	var err error
+	if f.stepper, err = f.config.Optimizer.Bind(f.weights, f.pool); err != nil {
+		return nil, err
+	}
+	if err := f.stepper.Restore(s.stepper.Keep()); err != nil {
+		return nil, err
+	}
+	if f.loader, err = data.NewLoader(f.source.dataset, f.source.parts.Train, f.loading()); err != nil {
+		return nil, err
+	}
+	f.evaluator = s.evaluator.fork(f.weights)
+	f.progress = s.progress.copy()
+	f.batch.In = tensors(f.plan.Inputs(), f.loader.MaxRows(), engine.Precision(f.config.Precision))
+	f.again = f.gradientAgain
+	return &f, nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// hasRows says which part the scores of a finished training come from: test, else validation, else train.
+func (s *source) scored() (string, []int) {
+	switch {
+	case len(s.parts.Test) > 0:
+		return "test", s.parts.Test
+	case len(s.parts.Validation) > 0:
+		return "validation", s.parts.Validation
+	}
+	return "train", s.parts.Train
+}
+
+// majority is the share of the largest class among rows.
+func (s *source) majority(rows []int) (float64, error) {
+	counts := map[float64]int{}
+	one := []engine.Tensor{{Name: s.target.Name, Shape: engine.Shape{1, 1}, F64: []float64{0}}}
+	for _, r := range rows {
+		if err := s.dataset.Read([]int{r}, one); err != nil {
+			return 0, err
+		}
+		counts[one[0].F64[0]]++
+	}
+	largest := 0
+	for _, n := range counts {
+		largest = max(largest, n)
+	}
+	return float64(largest) / float64(max(1, len(rows))), nil
+}
