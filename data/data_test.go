@@ -84,12 +84,12 @@ func TestSlicesRefuse(t *testing.T) {
 		{"no rows", Slices(nil, nil), "no rows"},
 		{"lengths", Slices([][]float32{{1}}, []int{0, 1}), "1 rows of features and 2 targets"},
 		{"no features", Slices([][]float32{{}, {}}, []int{0, 1}), "no features"},
-		{"ragged", Slices([][]float32{{1}, {1, 2}}, []int{0, 1}), "row 1 has 2 features; row 0 has 1"},
-		{"NaN", Slices([][]float32{{1}, {nan}}, []int{0, 1}), "row 1, feature 0: NaN"},
-		{"negative class", Slices([][]float32{{1}, {2}}, []int{0, -1}), "row 1 has class -1"},
-		{"huge class", Slices([][]float32{{1}, {2}}, []int{0, 1 << 40}), "row 1 has class 1099511627776"},
+		{"ragged", Slices([][]float32{{1}, {1, 2}}, []int{0, 1}), "x[1] has 2 features; x[0] has 1"},
+		{"NaN", Slices([][]float32{{1}, {nan}}, []int{0, 1}), "x[1][0] is NaN"},
+		{"negative class", Slices([][]float32{{1}, {2}}, []int{0, -1}), "y[1] is class -1"},
+		{"huge class", Slices([][]float32{{1}, {2}}, []int{0, 1 << 40}), "y[1] is class 1099511627776"},
 		{"one class", Slices([][]float32{{1}, {2}}, []int{0, 0}), "has 1 classes"},
-		{"NaN target", Regression([][]float32{{1}, {2}}, []float32{0, nan}), "row 1: the target is NaN"},
+		{"NaN target", Regression([][]float32{{1}, {2}}, []float32{0, nan}), "y[1] is NaN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			wantError(t, c.d.Read([]int{0}, nil), c.want)

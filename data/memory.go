@@ -57,7 +57,7 @@ func Slices(x [][]float32, y []int) Dataset {
 	for i, c := range y {
 		// Classes without rows may exist, but not so many that the list of names is the larger part.
 		if c < 0 || c > len(y)+1000 {
-			m.err = fmt.Errorf("row %d has class %d; classes are numbered from 0", i, c)
+			m.err = fmt.Errorf("y[%d] is class %d; classes are numbered from 0", i, c)
 			return m
 		}
 		classes = max(classes, c+1)
@@ -76,7 +76,7 @@ func Regression(x [][]float32, y []float32) Dataset {
 	m.value = make([]float64, len(y))
 	for i, v := range y {
 		if v-v != 0 {
-			m.err = fmt.Errorf("row %d: the target is %v; a finite number is wanted", i, v)
+			m.err = fmt.Errorf("y[%d] is %v; a finite number is wanted", i, v)
 			return m
 		}
 		m.value[i] = float64(v)
@@ -94,7 +94,7 @@ func floats(x [][]float32, targets int) *memory {
 	case len(x) != targets:
 		m.err = fmt.Errorf("there are %d rows of features and %d targets", len(x), targets)
 	case len(x[0]) == 0:
-		m.err = fmt.Errorf("row 0 has no features")
+		m.err = fmt.Errorf("x[0] has no features")
 	default:
 		m.width = len(x[0])
 	}
@@ -103,12 +103,12 @@ func floats(x [][]float32, targets int) *memory {
 	}
 	for i, row := range x {
 		if len(row) != m.width {
-			m.err = fmt.Errorf("row %d has %d features; row 0 has %d", i, len(row), m.width)
+			m.err = fmt.Errorf("x[%d] has %d features; x[0] has %d", i, len(row), m.width)
 			return m
 		}
 		for j, v := range row {
 			if v-v != 0 {
-				m.err = fmt.Errorf("row %d, feature %d: %v is no finite number", i, j, v)
+				m.err = fmt.Errorf("x[%d][%d] is %v; a finite number is wanted", i, j, v)
 				return m
 			}
 		}
