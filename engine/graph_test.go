@@ -240,3 +240,48 @@ func TestFrozenMayBeRepeated(t *testing.T) {
 		t.Error("frozen parameters have gradients:", g)
 	}
 }
+
+func TestGraphCanBeRead(t *testing.T) {
+	g := smallNet()
+	var ops, params, inputs []string
+	for v, n := range g.Nodes() {
+		switch {
+		case n.IsParam():
+			params = append(params, n.Path)
+		case n.Field != nil:
+			inputs = append(inputs, n.Path)
+		case n.Op != nil && !n.IsState():
+			ops = append(ops, n.Path)
+		}
+		if !v.Valid() || !g.Type(v).Shape.Equal(n.Type.Shape) {
+			t.Error(v, n)
+		}
+		for _, in := range n.In {
+			if !in.Valid() {
+				t.Error(n.Path, "reads nothing")
+			}
+		}
+	}
+	if got := strings.Join(append(append(inputs, params...), ops...), " "); got != "x t w one/weight one/scale two/weight one one two " {
+		t.Errorf("%q", got)
+	}
+	for name, v := range g.Outputs() {
+		if name != "y" || v != g.Get("y") {
+			t.Error(name, v)
+		}
+	}
+	if s := g.In("a").In("b").Scope(); s != "a/b" || g.Shared("c").Scope() != "c" {
+		t.Error(s)
+	}
+}
+
+func TestRandRow(t *testing.T) {
+	r := engine.NewRand(1, "test")
+	for row := range 3 {
+		for i := range 3 {
+			if r.Bits(row, i) != r.Row(row).Bits(i) || r.At(row, i) != r.Row(row).At(i) || r.At(row, i) == r.At(row+1, i) {
+				t.Error(row, i)
+			}
+		}
+	}
+}

@@ -107,7 +107,8 @@ type Packer[T Float] interface{ Pack(s *Step[T]) }
 
 // RowNorms is optionally implemented by a Body with parameters that can tell the squared norm of each row's own gradient without storing
 // it: it adds to sq[r] for each row. It runs in watched passes, before Backward; s is as Backward will find it, GradIn[j] is nil where the
-// gradient is not wanted, which counts for nothing. A parameter that several operations read is counted at each as if it were apart.
+// gradient is not wanted, which counts for nothing. A parameter that several operations read is counted
+// at each as if it were apart, and a Fixed input that is computed from parameters as if it were one.
 type RowNorms[T Float] interface {
 	RowNorms(s *Step[T], sq []float64)
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// The plan as its users see it: what it is compiled for, what it runs on, what it gives back. How it is made is in compile.go, how it runs
+// in run.go.
+
 // Precision is what a plan computes in.
 type Precision uint8
 

@@ -40,7 +40,7 @@ func drawDag(t *rapid.T) *dag {
 	size := func() int {
 		n := rapid.SampledFrom(sizes).Draw(t, "size")
 		if n > 1000 {
-			if wide++; wide > 4 {
+			if wide++; wide > 2 {
 				n = 7
 			}
 		}

@@ -120,7 +120,7 @@ func (w *instruments[T]) result(n *node[T]) {
 // gradient reads the gradient by an operation's result, before its backward pass may overwrite it.
 func (w *instruments[T]) gradient(n *node[T]) {
 	w.size(w.nodes[n].gradient, n.step.GradOut)
-	if w.rowNorms >= 0 {
+	if w.rowNorms >= 0 && !n.op.kind.Fixed { // what is Fixed has no rows
 		if body, ok := any(n.body).(RowNorms[T]); ok {
 			body.RowNorms(&n.step, w.readings[w.rowNorms].Values)
 		}

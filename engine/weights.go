@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"unsafe"
@@ -178,8 +179,18 @@ func (w *Weights) Restore(tensors []Tensor) error {
 		if !t.Shape.Equal(p.Shape) {
 			return fmt.Errorf("weights: %q is %v, the network wants %v; these weights belong to another network", p.Path, t.Shape, p.Shape)
 		}
-		if t.Len() != p.Size() || t.U8 != nil {
+		if t.U8 != nil {
+			return fmt.Errorf("weights: %q holds bytes; float32 or float64 numbers are wanted", p.Path)
+		}
+		if t.Len() != p.Size() {
 			return fmt.Errorf("weights: %q holds %d numbers, %v wants %d", p.Path, t.Len(), p.Shape, p.Size())
+		}
+		if w.f32 != nil {
+			for i, v := range t.F64 {
+				if math.Abs(v) > math.MaxFloat32 && !math.IsInf(v, 0) {
+					return fmt.Errorf("weights: %q has %v at element %d, too large for float32", p.Path, v, i)
+				}
+			}
 		}
 	}
 	for _, t := range tensors {
