@@ -50,11 +50,7 @@ func header(c *console, s *story) []string {
 	}
 	add("parameters", sentence(parameters, memory))
 	add("loss", Clean(text(e, "loss")))
-	schedule := Clean(text(e, "schedule"))
-	if schedule != "" {
-		schedule = "schedule " + schedule
-	}
-	add("optimizer", sentence(Clean(text(e, "optimizer")), schedule))
+	add("optimizer", Clean(text(e, "optimizer")))
 	add("batch", sentence(count("batch", "row"), planned(s), seed(e)))
 	kernels := Clean(text(e, "kernels"))
 	if kernels != "" {

@@ -59,6 +59,8 @@ type Plan struct {
 	Classes       []string
 	Layers        []Layer
 	Parameters    int64
+	Threads       int
+	Kernels       string
 	Memory        Memory
 	Steps         int // planned, 0: open
 	StepsPerEpoch int
@@ -72,15 +74,16 @@ func Check(c Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.config.Kernels == "" {
-		if s.config.Kernels, err = engine.Kernels(); err != nil {
+	kernels := s.config.Kernels
+	if kernels == "" {
+		if kernels, err = engine.Kernels(); err != nil {
 			return nil, err
 		}
 	}
 	train, validation, test := s.Rows()
 	p := &Plan{
 		Config: s.config, Task: "regression", Rows: [3]int{train, validation, test}, Features: s.source.inputs, Classes: s.source.classes(),
-		Memory: s.memory, Steps: s.Planned(), StepsPerEpoch: s.loader.Steps(), Fingerprint: s.source.print,
+		Threads: s.threads, Kernels: kernels, Memory: s.memory, Steps: s.Planned(), StepsPerEpoch: s.loader.Steps(), Fingerprint: s.source.print,
 	}
 	if s.source.classification() {
 		p.Task = "classification"

@@ -28,7 +28,7 @@ type training struct {
 }
 
 func newTraining(s *Session, folder *run.Folder, observers []run.Observer) *training {
-	folder.Stamp(s.config.Version, s.config.Kernels)
+	folder.Stamp(s.config.Version, s.kernels)
 	return &training{session: s, folder: folder, observers: observers, best: s.weights.Copy()}
 }
 

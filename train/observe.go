@@ -55,7 +55,7 @@ func (t *training) start() (run.Event, error) {
 		"features": features, "fingerprint": s.source.print,
 		"model": nn.Text(c.Model), "optimizer": c.Optimizer.String(), "parameters": s.weights.Count(),
 		"batch": s.loader.Size(0), "steps": s.Planned(), "epochs": c.Epochs, "steps_per_epoch": s.loader.Steps(),
-		"seed": c.Seed, "threads": c.Threads, "precision": c.Precision.String(), "kernels": c.Kernels,
+		"seed": c.Seed, "threads": s.threads, "precision": c.Precision.String(), "kernels": s.kernels,
 		"memory": s.memory.Total, "every": c.Report,
 		"version": c.Version, "commit": commit(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": CPU(),
 		"part": part,

@@ -125,7 +125,7 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 			return nil, err
 		}
 	}
-	data := map[string]any{"from": checkpoint.File, "kernels": s.config.Kernels, "threads": s.config.Threads}
+	data := map[string]any{"from": checkpoint.File, "kernels": s.kernels, "threads": s.threads}
 	if note != "" {
 		data["note"] = note
 	}
@@ -151,8 +151,8 @@ func (t *training) compare() (note string, over bool, err error) {
 				return "", false, fmt.Errorf("the data is not what the run was started on: its fingerprint is %.12s, the run's is %.12s; bring back the data, or start a new run from this one's weights (--from %s)",
 					t.session.source.print, old, t.folder.Dir())
 			}
-			if old, ok := e.Text("kernels"); ok && old != t.session.config.Kernels {
-				note = fmt.Sprintf("the run was started with the kernels %s and goes on with %s: results agree to rounding, not to the bit", old, t.session.config.Kernels)
+			if old, ok := e.Text("kernels"); ok && old != t.session.kernels {
+				note = fmt.Sprintf("the run was started with the kernels %s and goes on with %s: results agree to rounding, not to the bit", old, t.session.kernels)
 			}
 		case "done":
 			over = true

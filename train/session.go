@@ -34,6 +34,9 @@ type Session struct {
 	pool   *engine.Pool
 	log    *slog.Logger
 
+	threads int    // in use, whatever the configuration leaves open
+	kernels string // likewise
+
 	weights *engine.Weights
 	plan    *engine.Plan
 	stepper *optim.Stepper
@@ -168,8 +171,8 @@ func prepare(c Config) (*Session, *engine.Graph, error) {
 	if s.loader, err = data.NewLoader(src.dataset, src.parts.Train, s.loading()); err != nil {
 		return nil, nil, err
 	}
-	if s.config.Threads == 0 {
-		s.config.Threads = runtime.GOMAXPROCS(0)
+	if s.threads = c.Threads; s.threads == 0 {
+		s.threads = runtime.GOMAXPROCS(0)
 	}
 	if s.memory, err = s.checkMemory(g, s.options(s.loader.MaxRows(), nil)); err != nil {
 		return nil, nil, err
@@ -185,12 +188,12 @@ func Bind(c Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.pool, s.own = engine.NewPool(s.config.Threads), true
+	s.pool, s.own = engine.NewPool(s.threads), true
 	if s.plan, err = engine.Compile(g, s.options(s.loader.MaxRows(), nil)); err != nil {
 		s.Close()
 		return nil, err
 	}
-	s.weights, s.config.Kernels = s.plan.Weights(), s.plan.Kernels()
+	s.weights, s.kernels = s.plan.Weights(), s.plan.Kernels()
 	if err := s.finish(g); err != nil {
 		s.Close()
 		return nil, err
