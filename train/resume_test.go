@@ -95,11 +95,54 @@ func TestResumeForMoreEpochs(t *testing.T) {
 	if _, err := Resume(context.Background(), nil, cut); err == nil || !strings.Contains(err.Error(), "--epochs") {
 		t.Fatalf("a run that is over is resumed: %v", err)
 	}
+	// The refusal leaves the run as it was.
+	if e := events(t, cut); !strings.Contains(e[len(e)-1], `"type":"done"`) {
+		t.Errorf("the last event is %s", e[len(e)-1])
+	}
 	c.Epochs = 4
 	if _, err := Resume(context.Background(), &c, cut); err != nil {
 		t.Fatal(err)
 	}
 	sameFile(t, filepath.Join(cut, modelFile), filepath.Join(whole, modelFile))
+}
+
+// A run that was killed before its first checkpoint begins again and ends the same.
+func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
+	whole := filepath.Join(t.TempDir(), "whole")
+	if _, err := Run(context.Background(), small(), whole); err != nil {
+		t.Fatal(err)
+	}
+	for name, last := range map[string]string{"nothing told": "", "started": "start"} {
+		cut := filepath.Join(t.TempDir(), "cut")
+		s, err := Bind(small())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		text, err := s.record().JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder, err := run.Create(cut, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last != "" {
+			training := newTraining(s, folder, nil)
+			start, err := training.start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := training.tell(start); err != nil {
+				t.Fatal(err)
+			}
+		}
+		folder.Close()
+		if _, err := Resume(context.Background(), nil, cut); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		compareRuns(t, cut, whole)
+	}
 }
 
 // TestKilledRunsResume kills a training process by SIGKILL at random moments, again and again, and compares what the last one leaves with a
@@ -165,12 +208,10 @@ func slow() Config {
 // child trains in a process of its own, from the beginning or from where the last one was killed.
 func child(dir string) {
 	var err error
-	if _, e := os.Stat(filepath.Join(dir, "checkpoints", "last.safetensors")); e == nil {
-		_, err = Resume(context.Background(), nil, dir)
-	} else if _, e := os.Stat(filepath.Join(dir, "checkpoints", "previous.safetensors")); e == nil {
+	if _, e := os.Stat(filepath.Join(dir, "config.json")); e == nil {
 		_, err = Resume(context.Background(), nil, dir)
 	} else {
-		os.RemoveAll(dir) // killed before checkpoint 0: there is nothing to resume
+		os.RemoveAll(dir) // killed within Create: there is no run yet
 		_, err = Run(context.Background(), slow(), dir)
 	}
 	if err != nil && !strings.Contains(err.Error(), "is over") {

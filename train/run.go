@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/internal/spec"
@@ -49,15 +48,22 @@ func Run(ctx context.Context, c Config, dir string, observers ...run.Observer) (
 	}
 	defer folder.Close()
 	t := newTraining(s, folder, observers)
-	start, err := t.start()
-	if err != nil {
-		return nil, err
+	return t.begin(ctx, true)
+}
+
+// begin trains from the initial weights: it tells of the start, unless that was told before the process was killed, and writes checkpoint 0.
+func (t *training) begin(ctx context.Context, tell bool) (*Result, error) {
+	if tell {
+		start, err := t.start()
+		if err != nil {
+			return nil, err
+		}
+		if err := t.tell(start); err != nil {
+			return nil, err
+		}
+		t.warnOfSpace()
 	}
-	if err := t.tell(start); err != nil {
-		return nil, err
-	}
-	t.warnOfSpace()
-	if _, err := folder.Save(0, t.keepers()); err != nil {
+	if err := t.write(); err != nil {
 		return nil, t.failed(err)
 	}
 	return t.loop(ctx)
@@ -108,17 +114,19 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 	}
 	defer s.Close()
 	t := newTraining(s, folder, observers)
-	note, over, err := t.compare()
+	past, err := t.compare()
 	if err != nil {
 		return nil, err
 	}
+	if reason := t.overSince(past.done, recorded); reason != "" {
+		return nil, fmt.Errorf("the run in %s is over after %d steps: %s", dir, past.done.Step, reason)
+	}
 	checkpoint, err := folder.Latest(t.keepers())
+	if errors.Is(err, run.ErrNoCheckpoint) && past.done == nil {
+		return t.begin(ctx, !past.started) // it was killed before its first checkpoint
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be resumed: %w", dir, err)
-	}
-	if over && t.over(time.Now()) != "" {
-		return nil, fmt.Errorf("the run in %s is over after %d steps (%s); give more epochs to go on longer, as in: descent resume %s --epochs %d",
-			dir, s.progress.step, t.over(time.Now()), dir, 2*max(1, s.config.Epochs))
 	}
 	if text, err := s.record().JSON(); err == nil && string(text) != string(folder.Config()) {
 		if err := folder.SetConfig(text); err != nil {
@@ -126,8 +134,8 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 		}
 	}
 	data := map[string]any{"from": checkpoint.File, "kernels": s.kernels, "threads": s.threads}
-	if note != "" {
-		data["note"] = note
+	if past.note != "" {
+		data["note"] = past.note
 	}
 	if err := t.tell(t.event("resume", data)); err != nil {
 		return nil, err
@@ -138,29 +146,61 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 	return t.loop(ctx)
 }
 
-// compare looks at the run's first event for what differs now: other data cannot go on, other kernels or versions are noted. It also tells
-// whether the run is over.
-func (t *training) compare() (note string, over bool, err error) {
+// past is what a run's events say of it.
+type past struct {
+	started bool
+	done    *run.Event // its last event, if it was over
+	note    string     // what differs now from the start
+}
+
+// compare reads the run's events for what differs now: other data cannot go on, other kernels are noted.
+func (t *training) compare() (past, error) {
+	var p past
 	for e, err := range t.folder.Events() {
 		if err != nil {
 			continue
 		}
 		switch e.Type {
 		case "start":
+			p.started = true
 			if old, ok := e.Text("fingerprint"); ok && old != t.session.source.print {
-				return "", false, fmt.Errorf("the data is not what the run was started on: its fingerprint is %.12s, the run's is %.12s; bring back the data, or start a new run from this one's weights (--from %s)",
+				return p, fmt.Errorf("the data is not what the run was started on: its fingerprint is %.12s, the run's is %.12s; bring back the data, or start a new run from this one's weights (--from %s)",
 					t.session.source.print, old, t.folder.Dir())
 			}
 			if old, ok := e.Text("kernels"); ok && old != t.session.kernels {
-				note = fmt.Sprintf("the run was started with the kernels %s and goes on with %s: results agree to rounding, not to the bit", old, t.session.kernels)
+				p.note = fmt.Sprintf("the run was started with the kernels %s and goes on with %s: results agree to rounding, not to the bit", old, t.session.kernels)
 			}
 		case "done":
-			over = true
+			p.done = &e
 		default:
-			over = over && e.Type != "resume"
+			p.done = nil
 		}
 	}
-	return note, over, nil
+	return p, nil
+}
+
+// overSince says why a run that was over is still over under the present configuration, and what to do about it, "" if it can go on.
+func (t *training) overSince(done *run.Event, recorded Config) string {
+	if done == nil {
+		return ""
+	}
+	c, step := t.session.config, done.Step
+	seconds, _ := done.Number("seconds")
+	reason, _ := done.Text("reason")
+	dir := t.folder.Dir()
+	switch {
+	case c.Epochs > 0 && step >= uint64(c.Epochs)*uint64(t.session.loader.Steps()):
+		return fmt.Sprintf("all %d epochs are done; give more to go on longer, as in: descent resume %s --epochs %d", c.Epochs, dir, 2*c.Epochs)
+	case c.Steps > 0 && step >= uint64(c.Steps):
+		return fmt.Sprintf("all %d steps are done; give more to go on longer, as in: descent resume %s --steps %d", c.Steps, dir, 2*c.Steps)
+	case c.Time > 0 && seconds >= c.Time.Seconds():
+		return fmt.Sprintf("its time of %v is over; give more to go on longer, as in: descent resume %s --time %v", c.Time, dir, 2*c.Time)
+	case reason == "until" && c.Until == recorded.Until:
+		return fmt.Sprintf("%s=%v was reached; a new run can start from its weights: --from %s", c.Until.Metric, c.Until.Value, dir)
+	case reason == "early" && c.EarlyStop == recorded.EarlyStop:
+		return fmt.Sprintf("%d evaluations brought no improvement; a new run can start from its weights: --from %s", c.EarlyStop, dir)
+	}
+	return ""
 }
 
 // startFrom takes initial weights from a model file or a run folder. Parameters must agree in name and shape.
