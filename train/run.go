@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -141,7 +142,10 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 		return nil, err
 	}
 	for _, note := range checkpoint.Notes {
-		t.warn(note.Error())
+		// A last checkpoint that is not there is what a kill between two renames leaves: the previous one is whole and nothing is lost.
+		if !errors.Is(note, fs.ErrNotExist) {
+			t.warn(note.Error())
+		}
 	}
 	return t.loop(ctx)
 }
