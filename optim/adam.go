@@ -43,7 +43,18 @@ func (a Adam) Info() Info {
 	if a.Survey {
 		formula = "w -= lr m'/sqrt(v' + epsilon)"
 	}
-	return Info{Name: "adam", Formula: formula, Source: "Kingma and Ba 2014, arXiv 1412.6980", Shrinks: true}
+	return Info{
+		Name: "adam", Formula: formula, Source: "Kingma and Ba 2014, arXiv 1412.6980, algorithm 1", Shrinks: true,
+		Tunable: []string{"lr", "beta1", "beta2", "epsilon"},
+		Strengths: []string{
+			"Works well on data with sparse features",
+			"Good default settings: steps are about lr long, whatever the scale of the loss",
+		},
+		Weaknesses: []string{
+			"Generalizes worse than tuned momentum in some vision tasks",
+			"Requires twice the memory of the weights for the state",
+		},
+	}
 }
 
 // Validate wants 0 <= beta < 1 and an epsilon that is not negative. Epsilon 0 is legal.
@@ -73,13 +84,4 @@ func (b adamBody[T]) Update(v *View[T], h *Hyper) {
 		Beta1: b.a.Beta1, Beta2: b.a.Beta2, Correction1: 1 - math.Pow(b.a.Beta1, t), Correction2: 1 - math.Pow(b.a.Beta2, t),
 		Eps: max(b.a.Epsilon, smallest[T]()), EpsInside: b.a.Survey,
 	})
-}
-
-// smallest is the smallest normal number of a precision. In place of epsilon 0 it changes no step that a gradient could be seen in, and
-// keeps a weight whose gradient has always been zero from 0/0.
-func smallest[T engine.Float]() float64 {
-	if isFloat64[T]() {
-		return 0x1p-1022
-	}
-	return 0x1p-126
 }

@@ -30,7 +30,14 @@ func (a AdamW) adam() Adam { return Adam{Beta1: a.Beta1, Beta2: a.Beta2, Epsilon
 func (a AdamW) Info() Info {
 	return Info{
 		Name: "adamw", Formula: "w -= lr decay w; w -= lr m'/(sqrt(v') + epsilon)",
-		Source: "Loshchilov and Hutter 2017, arXiv 1711.05101", Shrinks: true,
+		Source: "Loshchilov and Hutter 2017, arXiv 1711.05101, algorithm 2", Shrinks: true,
+		Tunable: []string{"lr", "beta1", "beta2", "epsilon", "decay"},
+		Strengths: []string{
+			"Improves on Adam in terms of generalization",
+			"Broader basin of good settings: rate and decay depend less on each other",
+			"The usual choice for transformers",
+		},
+		Weaknesses: []string{"Requires twice the memory of the weights for the state"},
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 
 // BenchmarkStep reports how fast the memory of weights, gradient and state is gone through, each read or written value counted once.
 func BenchmarkStep(b *testing.B) {
-	for _, text := range []string{"sgd", "momentum", "adam", "adamw", "lars", "adamw(clip_norm=1)"} {
+	for _, text := range []string{
+		"sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "rmsprop(mu=0.9, centered=true)", "adam", "amsgrad", "adamw", "lars",
+		"adamw(clip_norm=1)",
+	} {
 		b.Run(text, func(b *testing.B) {
 			o, err := optim.Parse(text)
 			if err != nil {

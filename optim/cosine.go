@@ -19,27 +19,13 @@ type Cosine struct {
 
 // At is the rate at p; NaN without an end.
 func (c Cosine) At(p Progress) float64 {
-	total := c.Steps
-	if total == 0 {
-		total = p.Steps
-	}
-	if total == 0 {
-		return math.NaN()
-	}
-	if p.Step >= total {
-		return c.End
-	}
-	return c.End + float64((c.LR-c.End)*halfCosine(float64(p.Step)/float64(total)))
+	return c.End + float64((c.LR-c.End)*halfCosine(along(p, c.Steps)))
 }
 
-// Validate wants a positive rate that does not rise.
+// Validate wants a positive rate and an end that is not negative.
 func (c Cosine) Validate() error {
 	var p problems
-	p.positive("learning rate", c.LR)
-	p.notNegative("cosine end rate", c.End)
-	if c.Steps < 0 {
-		p.addf("cosine over %d steps: 0 (the whole training) or a positive number is wanted", c.Steps)
-	}
+	p.span("cosine", c.LR, c.End, c.Steps)
 	return errors.Join(p...)
 }
 

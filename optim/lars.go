@@ -43,7 +43,20 @@ func (l LARS) Info() Info {
 	if l.Joint {
 		formula = "r = trust |w|/|g + decay w|; v = mu v + lr r (g + decay w); w -= v"
 	}
-	return Info{Name: "lars", Formula: formula, Source: "You, Gitman and Ginsburg 2017, arXiv 1708.03888", Sums: 2, OwnDecay: true}
+	return Info{
+		Name: "lars", Formula: formula, Source: "You, Gitman and Ginsburg 2017, arXiv 1708.03888, equation 6", Sums: 2, OwnDecay: true,
+		Tunable: []string{"lr", "mu", "trust", "decay"},
+		Strengths: []string{
+			"Works well on large batches (up to 32k)",
+			"Step length of each layer follows its weights, not its gradient",
+			"Built-in momentum",
+		},
+		Weaknesses: []string{
+			"Needs warm-up, and its rate is of another size than that of momentum",
+			"Norms of each layer take one more pass over weights and gradient",
+			"No gain at small batches",
+		},
+	}
 }
 
 // Validate wants 0 <= mu < 1 and a positive trust coefficient.

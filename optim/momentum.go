@@ -42,10 +42,24 @@ func NewMomentum(lr, mu float64) Optimizer {
 // Info names the rule and its source.
 func (m Momentum) Info() Info {
 	formula := "v = mu v + g; w -= lr v"
-	if m.Survey {
+	switch {
+	case m.Nesterov:
+		formula = Nesterov{Mu: m.Mu, Survey: m.Survey}.Info().Formula
+	case m.Survey:
 		formula = "v = mu v + lr g; w -= v"
 	}
-	return Info{Name: "momentum", Formula: formula, Source: "Polyak 1964; Rumelhart, Hinton and Williams 1986, equation 9"}
+	return Info{
+		Name: "momentum", Formula: formula, Source: "Polyak 1964; Rumelhart, Hinton and Williams 1986, equation 9",
+		Tunable: []string{"lr", "mu"},
+		Strengths: []string{
+			"Accelerates in directions of steady descent and damps oscillation across them",
+			"Often best generalization in vision, with a tuned rate and schedule",
+		},
+		Weaknesses: []string{
+			"Sensitive to the learning rate and to mu",
+			"One rate for all weights: needs inputs and layers of like scale",
+		},
+	}
 }
 
 // Validate wants 0 <= mu < 1, and with Nesterov momentum and no dampening, as PyTorch.

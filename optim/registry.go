@@ -11,9 +11,14 @@ import (
 // optimizers are rules with the settings of an optimizer around them: adamw(lr=1e-3, beta2=0.99, decay=0.05, clip_norm=1).
 var optimizers = spec.NewRegistry[Optimizer]("optimizer",
 	spec.Entry{Name: "sgd", Prototype: NewSGD(0.01), Help: "stochastic gradient descent"},
-	spec.Entry{Name: "momentum", Prototype: NewMomentum(0.01, 0.9), Help: "SGD with momentum; Nesterov's and the survey's form are options"},
+	spec.Entry{Name: "momentum", Prototype: NewMomentum(0.01, 0.9), Help: "SGD with momentum; the survey's form is an option"},
+	spec.Entry{Name: "nesterov", Prototype: NewNesterov(0.01, 0.9), Help: "momentum that looks ahead"},
+	spec.Entry{Name: "adagrad", Prototype: NewAdaGrad(0.01), Help: "rate for each weight from all its gradients so far"},
+	spec.Entry{Name: "adadelta", Prototype: NewAdadelta(1), Help: "rate for each weight from the size of its steps"},
+	spec.Entry{Name: "rmsprop", Prototype: NewRMSProp(0.001), Help: "rate for each weight from its recent gradients; centered, with momentum"},
 	spec.Entry{Name: "adam", Prototype: NewAdam(0.001), Help: "rate for each weight from the moments of its gradient"},
 	spec.Entry{Name: "adamw", Prototype: NewAdamW(0.001), Help: "Adam with decoupled weight decay"},
+	spec.Entry{Name: "amsgrad", Prototype: NewAMSGrad(0.001), Help: "Adam whose rates never rise"},
 	spec.Entry{Name: "lars", Prototype: NewLARS(1), Help: "momentum with a rate for each layer, for large batches"},
 )
 
@@ -28,8 +33,14 @@ func rulesOf(entries []spec.Entry) []spec.Entry {
 }
 
 var schedules = spec.NewRegistry[Schedule]("schedule",
-	spec.Entry{Name: "constant", Prototype: Constant(0.001), Number: true, Help: "one rate; a plain number means this"},
+	// Its default is no rate at all, so that every rate is written out.
+	spec.Entry{Name: "constant", Prototype: Constant(0), Number: true, Help: "one rate; a plain number means this"},
 	spec.Entry{Name: "drop", Prototype: Drop{Factor: 0.1}, Help: "multiply the rate every so many steps or epochs"},
+	spec.Entry{Name: "multistep", Prototype: MultiStep{Factor: 0.1}, Help: "multiply the rate at milestones"},
+	spec.Entry{Name: "exponential", Prototype: Exponential{}, Help: "multiply the rate smoothly"},
+	spec.Entry{Name: "linear", Prototype: Linear{}, Help: "fall along a straight line"},
+	spec.Entry{Name: "polynomial", Prototype: Polynomial{Power: 2}, Help: "fall with a power of what is left"},
+	spec.Entry{Name: "inverse_root", Prototype: InverseRoot{}, Help: "rise linearly, fall with the root of the step (Transformer)"},
 	spec.Entry{Name: "cosine", Prototype: Cosine{}, Help: "fall along half a cosine"},
 	spec.Entry{Name: "warmup", Prototype: Warmup{}, Help: "rise linearly to the first rate of another schedule"},
 	spec.Entry{Name: "stages", Prototype: Stages{}, List: true, Help: "one schedule after the other"},
@@ -51,15 +62,21 @@ func Parse(text string) (Optimizer, error) {
 	return spec.Decode[Optimizer](spec.NewSet(Lists()...), v)
 }
 
-// String spells o as text that Parse reads, leaving out what is a default.
+// String spells o as text that Parse reads, leaving out what is a default, except for the learning rate, which always stands first.
 func (o Optimizer) String() string {
-	v, err := spec.NewSet(Lists()...).EncodeShort(o, nil)
+	set := spec.NewSet(Lists()...)
+	v, err := set.EncodeShort(o, nil)
 	if err != nil {
 		name := "optimizer"
 		if o.Rule != nil {
 			name = o.Rule.Info().Name
 		}
 		return name
+	}
+	if len(v.Items) == 0 && o.LR != nil { // it is the default
+		if rate, err := set.EncodeShort(o.LR, nil); err == nil {
+			v.Items = []spec.Value{rate}
+		}
 	}
 	return v.String()
 }

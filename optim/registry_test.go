@@ -1,8 +1,10 @@
 package optim_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/descent-go/descent/engine"
@@ -22,16 +24,17 @@ func TestText(t *testing.T) {
 		text string // as o is written, too
 		want optim.Optimizer
 	}{
-		{"sgd", optim.NewSGD(0.01)},
-		{"adamw", optim.NewAdamW(1e-3)},
+		{"sgd(0.01)", optim.NewSGD(0.01)},
+		{"adamw(0.001)", optim.NewAdamW(1e-3)},
+		{"sgd(0.001)", optim.NewSGD(0.001)}, // the default of others
 		{"adamw(0.1)", optim.NewAdamW(0.1)},
 		{"adamw(0.1, beta2=0.99)", adamw(func(o *optim.Optimizer, r *optim.AdamW) { o.LR, r.Beta2 = optim.Constant(0.1), 0.99 })},
-		{"adamw(beta2=0.99, decay=0, clip_norm=1)", adamw(func(o *optim.Optimizer, r *optim.AdamW) { r.Beta2, o.Decay.Rate, o.Clip.Norm = 0.99, 0, 1 })},
+		{"adamw(0.001, beta2=0.99, decay=0, clip_norm=1)", adamw(func(o *optim.Optimizer, r *optim.AdamW) { r.Beta2, o.Decay.Rate, o.Clip.Norm = 0.99, 0, 1 })},
 		{"adamw(warmup(10, cosine(0.1)))", adamw(func(o *optim.Optimizer, _ *optim.AdamW) {
 			o.LR = optim.Warmup{Steps: 10, Then: optim.Cosine{LR: 0.1}}
 		})},
-		{"adamw(wrap=[ema(0.9)])", adamw(func(o *optim.Optimizer, _ *optim.AdamW) { o.Wrap = []optim.Wrapper{optim.EMA{Decay: 0.9}} })},
-		{"adamw(groups=[{paths=[head/**], rule=momentum(mu=0.5), lr=0.1, decay=0.2, clip=3}, {lr_factor=0.5, decay={decay=0.3, decay_all=true}}])",
+		{"adamw(0.001, wrap=[ema(0.9)])", adamw(func(o *optim.Optimizer, _ *optim.AdamW) { o.Wrap = []optim.Wrapper{optim.EMA{Decay: 0.9}} })},
+		{"adamw(0.001, groups=[{paths=[head/**], rule=momentum(mu=0.5), lr=0.1, decay=0.2, clip=3}, {lr_factor=0.5, decay={decay=0.3, decay_all=true}}])",
 			adamw(func(o *optim.Optimizer, _ *optim.AdamW) {
 				o.Groups = []optim.Group{
 					{Match: optim.Match{Paths: []string{"head/**"}}, Rule: optim.Momentum{Mu: 0.5}, LR: optim.Constant(0.1), Decay: &optim.Decay{Rate: 0.2}, Clip: &optim.Clip{Norm: 3}},
@@ -69,10 +72,13 @@ func TestText(t *testing.T) {
 
 // Every prototype is valid or says what is missing, and reads back from its own name.
 func TestPrototypes(t *testing.T) {
-	for _, e := range optim.Lists()[0].Entries() {
+	for _, e := range optim.Lists()[0].Entries()[:len(listed)] {
 		o, err := optim.Parse(e.Name)
-		if err != nil || o.String() != e.Name {
-			t.Errorf("%s: %v, error %v", e.Name, o, err)
+		if rate := fmt.Sprintf("%s(%v)", e.Name, o.LR); err != nil || o.String() != rate {
+			t.Errorf("%s: %v, %s is wanted; error %v", e.Name, o, rate, err)
+		}
+		if again, err := optim.Parse(o.String()); err != nil || !reflect.DeepEqual(again, o) {
+			t.Errorf("%s reads as %v, error %v", o, again, err)
 		}
 		if _, err := o.Bind(small(t), nil); err != nil {
 			t.Errorf("%s: %v", e.Name, err)
@@ -94,6 +100,7 @@ func TestTextRefuses(t *testing.T) {
 		"adamw(groups=[{paths=[\"[\"]}])": "path pattern",
 		"adamw(wrap=[ema(1)])":            "in [0, 1)",
 		"sgd(lr=nan)":                     "nan",
+		"sgd(lr=constant)":                "learning rate 0",
 	} {
 		if _, err := optim.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; %q is wanted", text, err, want)
@@ -101,8 +108,10 @@ func TestTextRefuses(t *testing.T) {
 	}
 }
 
+var registerOdd = sync.OnceValue(func() error { return optim.Register("odd_for_registry", mine{Strength: 2}) })
+
 func TestRegister(t *testing.T) {
-	if err := optim.Register("odd_for_registry", mine{Strength: 2}); err != nil {
+	if err := registerOdd(); err != nil {
 		t.Fatal(err)
 	}
 	o, err := optim.Parse("odd_for_registry(lr=0.5, strength=3, decay=0.1)")

@@ -25,6 +25,10 @@ type Info struct {
 	Name    string // as in text: "adamw"
 	Formula string // the update in one line
 	Source  string // where it was published
+	// Tunable are the keys of the numbers that people tune, the learning rate first, with this rule's settings; switches are left out.
+	Tunable []string
+	// Strengths and Weaknesses are short lines for whoever chooses.
+	Strengths, Weaknesses []string
 	// Sums is how many sums over a parameter the body measures before the update; its body is then a [Measurer].
 	Sums int
 	// WholeParam: the body must see a parameter in one piece. Otherwise large ones are cut, and the pieces run side by side.

@@ -75,7 +75,7 @@ func (d Drop) At(p Progress) float64 {
 		// A step at the border of an epoch may be a rounding error before it.
 		n = math.Floor(p.Epoch/d.Epochs + 1e-9)
 	}
-	return d.LR * math.Pow(d.Factor, n)
+	return d.LR * power(d.Factor, n)
 }
 
 // Validate wants one of Steps and Epochs.

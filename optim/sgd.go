@@ -24,7 +24,15 @@ func NewSGD(lr float64) Optimizer {
 
 // Info names the rule and its source.
 func (SGD) Info() Info {
-	return Info{Name: "sgd", Formula: "w -= lr g", Source: "Robbins and Monro 1951"}
+	return Info{
+		Name: "sgd", Formula: "w -= lr g", Source: "Robbins and Monro 1951",
+		Tunable:   []string{"lr"},
+		Strengths: []string{"No state", "Often best generalization, after extensive training and tuning"},
+		Weaknesses: []string{
+			"Slow in ravines, on plateaus and near saddle points",
+			"Sensitive to initialization and to the learning rate",
+		},
+	}
 }
 
 // Validate has nothing to refuse.

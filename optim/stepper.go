@@ -293,11 +293,7 @@ func (s *Stepper) Bytes() int64 {
 	var n int64
 	for _, m := range s.members {
 		for _, slot := range m.slots {
-			if slot.Bytes {
-				n += int64(slot.Shape.Size())
-			} else {
-				n += element * int64(slot.Shape.Size())
-			}
+			n += slot.bytes(s.weights.Precision())
 		}
 		n += element * int64(m.Size()) * int64(len(s.vectors))
 	}

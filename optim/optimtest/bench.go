@@ -171,8 +171,12 @@ func (b *bench) run(steps int) error {
 
 // values of all parameters, one after the other.
 func (b *bench) values() []float64 {
-	var out []float64
-	for _, t := range b.weights.Keep() {
+	kept, n := b.weights.Keep(), 0
+	for _, t := range kept {
+		n += t.Len()
+	}
+	out := make([]float64, 0, n)
+	for _, t := range kept {
 		for i := range t.Len() {
 			out = append(out, t.At(i))
 		}

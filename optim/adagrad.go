@@ -1,0 +1,85 @@
+package optim
+
+import (
+	"errors"
+
+	"github.com/descent-go/descent/engine"
+)
+
+// AdaGrad (Duchi, Hazan and Singer 2011, Journal of Machine Learning Research 12, equation 1 with the diagonal of G and figure 1, where
+// epsilon is delta; the survey's section 3.3) divides each weight's rate by the root of all its squared gradients so far:
+//
+//	G = G + g²
+//	w = w - lr g / (sqrt(G) + epsilon)
+//
+// The survey and the paper have epsilon outside the root, as PyTorch. Inside chooses sqrt(G + epsilon), as Keras and Optax.
+//
+// Defaults: rate 0.01, epsilon 1e-10 and G = 0 at first, as PyTorch; PyTorch's lr_decay, off by default, is a schedule here. Keras has rate
+// 0.001, epsilon 1e-7 and G = 0.1 at first, Optax the same without a rate. A G that begins above 0 takes the edge off the first steps, which
+// are otherwise lr long in every weight, however small the gradient. State: one number a weight.
+type AdaGrad struct {
+	Epsilon float64 `spec:",min=0" help:"added to the root of the sum of squares"`
+	Initial float64 `spec:",min=0" help:"the sum of squares at first"`
+	Inside  bool    `help:"epsilon inside the root, as Keras and Optax"`
+}
+
+var _ Rule = AdaGrad{}
+
+// NewAdaGrad is AdaGrad with PyTorch's defaults. Weight decay, when set, is added to the gradient.
+func NewAdaGrad(lr float64) Optimizer {
+	return Optimizer{Rule: AdaGrad{Epsilon: 1e-10}, LR: Constant(lr), Decay: Decay{Coupled: true}}
+}
+
+// Info names the rule and its source.
+func (a AdaGrad) Info() Info {
+	formula := "G += g²; w -= lr g/(sqrt(G) + epsilon)"
+	if a.Inside {
+		formula = "G += g²; w -= lr g/sqrt(G + epsilon)"
+	}
+	return Info{
+		Name: "adagrad", Formula: formula, Source: "Duchi, Hazan and Singer 2011, JMLR 12, equation 1",
+		Tunable: []string{"lr", "epsilon", "initial"},
+		Strengths: []string{
+			"Works well on data with sparse features",
+			"Decays the rate by itself, in each weight by its own gradients",
+		},
+		Weaknesses: []string{
+			"Steps shrink like 1/sqrt(t) while gradients stay as they are, and may be too short before the end",
+			"Early large gradients slow a weight forever",
+		},
+	}
+}
+
+// Validate wants an epsilon and an initial sum that are not negative. Epsilon 0 is legal.
+func (a AdaGrad) Validate() error {
+	var p problems
+	p.notNegative("epsilon", a.Epsilon)
+	p.notNegative("initial", a.Initial)
+	return errors.Join(p...)
+}
+
+// Slots is the sum G.
+func (a AdaGrad) Slots(p engine.Param) []Slot {
+	return []Slot{{Name: "sum", Shape: p.Shape, Fill: a.Initial}}
+}
+
+// Code is the loop below.
+func (a AdaGrad) Code() Code { return Code{F32: adagradBody[float32]{a}, F64: adagradBody[float64]{a}} }
+
+type adagradBody[T engine.Float] struct{ a AdaGrad }
+
+func (b adagradBody[T]) Update(v *View[T], h *Hyper) {
+	w, grad := v.Weight, v.Grad[:len(v.Weight)]
+	sum := v.State[0][:len(w)]
+	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)
+	epsilon := T(max(b.a.Epsilon, smallest[T]()))
+	for i := range w {
+		g := T(scale * grad[i])
+		if decay != 0 {
+			g += T(decay * w[i])
+		}
+		s := sum[i] + T(g*g)
+		sum[i] = s
+		w[i] -= T(lr*g) / root(s, epsilon, b.a.Inside)
+	}
+}
