@@ -71,10 +71,20 @@ type Config struct {
 	Precision Precision `help:"float32 or float64"`
 	Kernels   string    `help:"kernel set; the best of this machine if not given"`
 
+	// Made says what a run was made with. It is written into the run folder and changes nothing when it is read.
+	Made Made `help:"what a run was made with, for the record; changes nothing"`
+
 	Group  engine.Group `spec:"-"`
 	Logger *slog.Logger `spec:"-"`
 	// Version is of the program, for the record.
 	Version string `spec:"-"`
+}
+
+// Made is the circumstances of a run that its results may depend on.
+type Made struct {
+	Version, Commit, Go, OS, Arch, CPU string
+	Kernels                            string // the set in use
+	Fingerprint                        string // of the data
 }
 
 // Batch is the number of rows of a step; Full is all of the training part. Zero means 32.

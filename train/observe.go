@@ -48,16 +48,16 @@ func (t *training) start() (run.Event, error) {
 	for _, f := range s.source.inputs {
 		features += f.Type.Shape.Size()
 	}
-	task := "regression"
+	task, made := "regression", s.made()
 	d := map[string]any{
 		"form": form, "dir": t.folder.Dir(), "data": c.Data,
 		"rows":     map[string]any{"train": train, "validation": validation, "test": test},
-		"features": features, "fingerprint": s.source.print,
+		"features": features, "fingerprint": made.Fingerprint,
 		"model": nn.Text(c.Model), "optimizer": c.Optimizer.String(), "parameters": s.weights.Count(),
 		"batch": s.loader.Size(0), "steps": s.Planned(), "epochs": c.Epochs, "steps_per_epoch": s.loader.Steps(),
-		"seed": c.Seed, "threads": s.threads, "precision": c.Precision.String(), "kernels": s.kernels,
+		"seed": c.Seed, "threads": s.threads, "precision": c.Precision.String(), "kernels": made.Kernels,
 		"memory": s.memory.Total, "every": c.Report,
-		"version": c.Version, "commit": commit(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": CPU(),
+		"version": made.Version, "commit": made.Commit, "go": made.Go, "os": made.OS, "arch": made.Arch, "cpu": made.CPU,
 		"part": part,
 	}
 	if s.source.classification() {
@@ -163,6 +163,13 @@ func (t *training) warnOfSpace() {
 	need, available, err := run.Space(t.folder.Dir(), t.session.memory.checkpoint())
 	if err == nil && need > available {
 		t.warn("the run may need " + byteCount(need) + " on the disk of " + t.folder.Dir() + ", which has " + byteCount(available) + " left")
+	}
+}
+
+func (s *Session) made() Made {
+	return Made{
+		Version: s.config.Version, Commit: commit(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: CPU(),
+		Kernels: s.kernels, Fingerprint: s.source.print,
 	}
 }
 

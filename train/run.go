@@ -73,6 +73,9 @@ func (t *training) begin(ctx context.Context, tell bool) (*Result, error) {
 // record is the configuration that repeats this run from its folder alone, wherever it is called from.
 func (s *Session) record() Config {
 	c := s.config
+	if c.Made == (Made{}) {
+		c.Made = s.made()
+	}
 	for _, path := range []*string{&c.Data, &c.From} {
 		if _, err := os.Stat(*path); *path != "" && err == nil {
 			if absolute, err := filepath.Abs(*path); err == nil {
@@ -109,7 +112,9 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 		}
 		c = &recorded
 	}
-	s, err := Bind(*c)
+	going := *c
+	going.Made = recorded.Made // of the run's beginning
+	s, err := Bind(going)
 	if err != nil {
 		return nil, err
 	}
