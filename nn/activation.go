@@ -1,5 +1,8 @@
 package nn
 
+// What activations share: the body that applies a function to each element (pointwise), with the table's kernels (activationCode) or with
+// a function of one number (curve), and the names under which a dense layer takes an activation over.
+
 import (
 	"errors"
 	"fmt"
@@ -74,6 +77,42 @@ func activationCode(a Activation, c engine.Conditions) engine.Code {
 	code.F64 = pointwise[float64]{forward: f64, fromOut: f64Back}
 	return code
 }
+
+// curve is the code of an activation y = f(x) with the derivative slope(x), for which there is no vector kernel. Both are computed in
+// float64 in either precision, an element at a time, from functions that have no assembly: the bits are the same on every target.
+func curve(f, slope func(x float64) float64) engine.Code {
+	return engine.Code{F32: curveBody[float32](f, slope), F64: curveBody[float64](f, slope)}
+}
+
+func curveBody[T engine.Float](f, slope func(x float64) float64) pointwise[T] {
+	return pointwise[T]{
+		forward: func(dst, x []T) {
+			for i, v := range x[:len(dst)] {
+				dst[i] = T(f(float64(v)))
+			}
+		},
+		fromIn: func(dx, x, dy []T, add bool) {
+			for i, d := range dy {
+				d = T(float64(d) * slope(float64(x[i])))
+				if add {
+					d += dx[i]
+				}
+				dx[i] = d
+			}
+		},
+	}
+}
+
+// gate is x times a factor between 0 and 1 that falls faster than x grows: 0 where the factor is 0, also for infinite x.
+func gate(x, factor float64) float64 {
+	if factor == 0 {
+		return 0
+	}
+	return float64(x * factor)
+}
+
+// starter is implemented by an activation that wants the weights before it to start in a way of its own; see [MLP].
+type starter interface{ start() engine.Init }
 
 // unary builds a layer that is its own operation.
 func unary(g *engine.Graph, op interface {

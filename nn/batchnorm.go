@@ -30,11 +30,13 @@ func (l BatchNorm) Build(g *engine.Graph, x ...engine.Value) engine.Value {
 		g.Fail(fmt.Errorf("batchnorm: momentum %v, epsilon %v; momentum in (0, 1] and a positive epsilon are wanted (NewBatchNorm has the usual ones)", l.Momentum, l.Epsilon))
 		return engine.Value{}
 	}
-	if len(g.Type(v).Shape) == 0 {
-		v = g.Reshape(v, engine.Shape{1})
+	c := engine.Shape{1}
+	if s := g.Type(v).Shape; len(s) > 0 {
+		c = s[:1]
+	} else {
+		v = g.Reshape(v, c) // a number a row is one channel
 	}
-	c := engine.Shape{g.Type(v).Shape[0]}
-	return g.Apply(BatchNormOp{l.Momentum, l.Epsilon}, v,
+	return g.Apply(BatchNormOp(l), v,
 		g.Param("scale", c, engine.Norm, Constant(1)), g.Param("shift", c, engine.Norm, Constant(0)),
 		g.State("mean", c, Constant(0)), g.State("variance", c, Constant(1)))
 }
@@ -197,16 +199,5 @@ func (f *batchNormBackward[T]) Do(s *engine.Step[T], i int, _ []T) {
 			}
 			put(s, 0, k, T(float64(s.In[1][c])*float64(inverse[c])*d))
 		}
-	}
-}
-
-// put writes or adds one element of a gradient, where it is wanted.
-func put[T engine.Float](s *engine.Step[T], j, at int, v T) {
-	switch {
-	case s.GradIn[j] == nil:
-	case s.First[j]:
-		s.GradIn[j][at] = v
-	default:
-		s.GradIn[j][at] += v
 	}
 }

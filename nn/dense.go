@@ -43,22 +43,22 @@ func (l Dense) Build(g *engine.Graph, x ...engine.Value) engine.Value {
 	if !l.NoBias {
 		in = append(in, g.Param("bias", engine.Shape{l.Units}, engine.Bias, Constant(0)))
 	}
-	return g.Apply(AffineOp{}, in...)
+	return g.Apply(DenseOp{}, in...)
 }
 
-// AffineOp is the operation of [Dense]: inputs x [n], weight [m, n] and, optionally, bias [m]; result y = a(x Wᵀ + b) [m], where a is an
+// DenseOp is the operation of [Dense]: inputs x [n], weight [m, n] and, optionally, bias [m]; result y = a(x Wᵀ + b) [m], where a is an
 // activation that it has absorbed, or none.
 //
 // With δ = ∂L/∂y ∘ a'(y): ∂L/∂x = δ W, ∂L/∂W = δᵀ x summed over rows, ∂L/∂b = δ summed over rows (Rumelhart, Hinton and Williams 1986,
 // equations 4 to 6). Nothing is saved: backward reads x, W and, with an activation, y.
-type AffineOp struct {
+type DenseOp struct {
 	Then Activation
 }
 
-var _ engine.Absorber = AffineOp{}
+var _ engine.Absorber = DenseOp{}
 
 // Type implements [engine.Op].
-func (o AffineOp) Type(in []engine.Type) (engine.Type, error) {
+func (o DenseOp) Type(in []engine.Type) (engine.Type, error) {
 	if len(in) != 2 && len(in) != 3 {
 		return engine.Type{}, fmt.Errorf("%d inputs; x, weight and perhaps a bias are wanted", len(in))
 	}
@@ -76,19 +76,19 @@ func (o AffineOp) Type(in []engine.Type) (engine.Type, error) {
 }
 
 // MultiplyAdds implements [engine.Counter].
-func (o AffineOp) MultiplyAdds(in []engine.Type) float64 { return float64(in[1].Shape.Size()) }
+func (o DenseOp) MultiplyAdds(in []engine.Type) float64 { return float64(in[1].Shape.Size()) }
 
 // Absorb takes over an activation whose derivative its result tells.
-func (o AffineOp) Absorb(next engine.Op, _ int) (engine.Op, bool) {
+func (o DenseOp) Absorb(next engine.Op, _ int) (engine.Op, bool) {
 	a, ok := next.(interface{ activation() Activation })
 	if !ok || o.Then != "" {
 		return nil, false
 	}
-	return AffineOp{Then: a.activation()}, true
+	return DenseOp{Then: a.activation()}, true
 }
 
 // Code implements [engine.Op].
-func (o AffineOp) Code(in []engine.Type, c engine.Conditions) engine.Code {
+func (o DenseOp) Code(in []engine.Type, c engine.Conditions) engine.Code {
 	return engine.Code{F32: newAffine[float32](o, in, c), F64: newAffine[float64](o, in, c)}
 }
 
@@ -99,7 +99,7 @@ type affine[T engine.Float] struct {
 	units, inputs int
 }
 
-func newAffine[T engine.Float](o AffineOp, in []engine.Type, c engine.Conditions) *affine[T] {
+func newAffine[T engine.Float](o DenseOp, in []engine.Type, c engine.Conditions) *affine[T] {
 	b := &affine[T]{k: table[T](c), units: in[1].Shape[0], inputs: in[1].Shape[1]}
 	b.then, b.back = activate(b.k, o.Then)
 	return b
@@ -176,20 +176,23 @@ func (b *affineWeight[T]) Do(s *engine.Step[T], i int, _ []T) {
 
 // RowNorms implements [engine.RowNorms]: a row's own gradient is δᵀ x and δ, so its squared norm is |δ|² (|x|² + 1).
 func (b *affine[T]) RowNorms(s *engine.Step[T], sq []float64) {
+	d := make([]T, 1) // GradOut must stay as it is
 	for r := range s.Rows {
-		x := b.k.SumSquares(s.In[0][r*b.inputs : (r+1)*b.inputs])
-		if len(s.In) == 3 {
+		x := 0.0
+		if s.GradIn[1] != nil {
+			x = b.k.SumSquares(s.In[0][r*b.inputs : (r+1)*b.inputs])
+		}
+		if len(s.In) == 3 && s.GradIn[2] != nil {
 			x++
 		}
 		delta := 0.0
 		for j := r * b.units; j < (r+1)*b.units; j++ {
-			d := []T{0}
 			d[0] = s.GradOut[j]
 			if b.back != nil {
 				b.back(d, s.Out[j:j+1], d, false)
 			}
 			delta += float64(float64(d[0]) * float64(d[0]))
 		}
-		sq[r] += delta * x
+		sq[r] += float64(delta * x)
 	}
 }

@@ -83,7 +83,7 @@ func (b dropout[T]) Backward(s *engine.Step[T]) {
 			if s.First[0] {
 				dx[i] = d
 			} else {
-				dx[i] += d
+				dx[i] += T(d)
 			}
 		}
 	}

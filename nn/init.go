@@ -8,6 +8,7 @@ import (
 
 // Initializers: how weights start. A weight of shape [outputs, inputs, rest...] has fan-in inputs·rest and fan-out outputs·rest.
 
+// fans are the fans of a weight. A shape of one axis has its size as both.
 func fans(s engine.Shape) (in, out float64) {
 	if len(s) < 2 {
 		n := float64(s.Size())
@@ -48,29 +49,38 @@ func (i Glorot) Fill(w []float64, s engine.Shape, r engine.Rand) {
 	spread(w, r, 2/(in+out), i.Normal, i.Gain)
 }
 
-// He gives weights the variance 2 / fan-in, which keeps the size of signals through rectifiers (He et al. 2015, equation 10). Normal, as in
-// the paper, unless Uniform.
+// fan is the fan-in, or the fan-out.
+func fan(s engine.Shape, out bool) float64 {
+	i, o := fans(s)
+	if out {
+		return o
+	}
+	return i
+}
+
+// He gives weights the variance 2 / fan-in, which keeps the size of signals through rectifiers (He et al. 2015, equation 10), or 2 / fan-out,
+// which keeps that of gradients on their way back (equation 14). Normal, as in the paper, unless Uniform.
 type He struct {
 	Uniform bool    `help:"uniform instead of normal"`
+	FanOut  bool    `help:"keep the size of gradients instead of signals: fan-out in place of fan-in"`
 	Gain    float64 `spec:",min=0" help:"factor on every weight; 0 is 1"`
 }
 
 // Fill implements [engine.Init].
 func (i He) Fill(w []float64, s engine.Shape, r engine.Rand) {
-	in, _ := fans(s)
-	spread(w, r, 2/in, !i.Uniform, i.Gain)
+	spread(w, r, 2/fan(s, i.FanOut), !i.Uniform, i.Gain)
 }
 
-// LeCun gives weights the variance 1 / fan-in (LeCun et al., "Efficient backprop", 1998, section 4.6). Normal unless Uniform.
+// LeCun gives weights the variance 1 / fan-in, or 1 / fan-out (LeCun et al., "Efficient backprop", 1998, section 4.6). Normal unless Uniform.
 type LeCun struct {
 	Uniform bool    `help:"uniform instead of normal"`
+	FanOut  bool    `help:"fan-out in place of fan-in"`
 	Gain    float64 `spec:",min=0" help:"factor on every weight; 0 is 1"`
 }
 
 // Fill implements [engine.Init].
 func (i LeCun) Fill(w []float64, s engine.Shape, r engine.Rand) {
-	in, _ := fans(s)
-	spread(w, r, 1/in, !i.Uniform, i.Gain)
+	spread(w, r, 1/fan(s, i.FanOut), !i.Uniform, i.Gain)
 }
 
 // Uniform gives weights between Low and High.

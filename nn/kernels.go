@@ -1,5 +1,7 @@
 package nn
 
+// What the bodies of operations share: the kernels they were chosen for, how a matrix product is cut into pieces, how a gradient is written.
+
 import (
 	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/internal/kernel"
@@ -47,4 +49,15 @@ func (g grid) pieces() int { return (g.m + g.high - 1) / g.high * g.across }
 func (g grid) block(i int) (r0, r1, c0, c1 int) {
 	r0, c0 = i/g.across*g.high, i%g.across*g.wide
 	return r0, min(r0+g.high, g.m), c0, min(c0+g.wide, g.n)
+}
+
+// put writes or adds one element of a gradient, where it is wanted.
+func put[T engine.Float](s *engine.Step[T], j, at int, v T) {
+	switch {
+	case s.GradIn[j] == nil:
+	case s.First[j]:
+		s.GradIn[j][at] = v
+	default:
+		s.GradIn[j][at] += T(v) // rounds a product before it is added, on every target
+	}
 }

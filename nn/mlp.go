@@ -16,7 +16,7 @@ type MLP struct {
 	InputDropout float64     `spec:",min=0,lt=1" help:"share of the inputs dropped while training"`
 	BatchNorm    bool        `spec:"batchnorm" help:"batch normalization before each activation"`
 	Outputs      int         `spec:",min=0" help:"number of outputs; 0 takes it from the target: one a class or a number"`
-	Init         engine.Init `help:"initial weights of the hidden layers; he for relu, else glorot"`
+	Init         engine.Init `help:"initial weights of the hidden layers; what suits the activation (he for relu), else glorot"`
 }
 
 // Build implements [Layer].
@@ -40,8 +40,8 @@ func (l MLP) layers(g *engine.Graph) (Sequence, error) {
 	if activation == nil {
 		activation = ReLU{}
 	}
-	if _, rectifies := activation.(ReLU); rectifies && init == nil {
-		init = He{}
+	if a, ok := activation.(starter); ok && init == nil {
+		init = a.start()
 	}
 	var s Sequence
 	if l.InputDropout != 0 {

@@ -66,7 +66,7 @@ func (b multiplication[T]) Backward(s *engine.Step[T]) {
 					d *= x[b.at(l, i)]
 				}
 			}
-			dx[b.at(k, i)] += d
+			dx[b.at(k, i)] += T(d)
 		}
 	}
 }

@@ -17,4 +17,7 @@ func (ReLU) Code(_ []engine.Type, c engine.Conditions) engine.Code {
 	return activationCode(reluActivation, c)
 }
 
+// start is He et al. 2015, equation 10.
+func (ReLU) start() engine.Init { return He{} }
+
 func (ReLU) activation() Activation { return reluActivation }

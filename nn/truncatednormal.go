@@ -1,0 +1,26 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/descent-go/descent/engine"
+)
+
+// TruncatedNormal is a [Normal] without its tails: a number more than two SD from the mean is drawn again. The standard deviation of what is
+// left is 0.8796 SD; it is not scaled back to SD, as in PyTorch's trunc_normal_ (whose bounds are absolute, -2 and 2, unless given) and Keras'
+// TruncatedNormal.
+type TruncatedNormal struct {
+	Mean float64
+	SD   float64 `spec:"sd,arg,min=0" help:"standard deviation before the tails are cut off"`
+}
+
+// Fill implements [engine.Init].
+func (i TruncatedNormal) Fill(w []float64, _ engine.Shape, r engine.Rand) {
+	for k := range w {
+		z := r.Normal(0, k)
+		for try := 1; math.Abs(z) > 2; try++ {
+			z = r.Normal(try, k) // one in 22 is drawn again
+		}
+		w[k] = i.Mean + float64(i.SD*z)
+	}
+}
