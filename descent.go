@@ -32,6 +32,7 @@ type Model struct {
 	classes  []string
 	width    int
 	outputs  int
+	binary   bool      // one output is the probability of the second of two classes
 	workers  sync.Pool // of *worker
 }
 
@@ -139,6 +140,11 @@ func predict[T engine.Float](m *Model, w *worker, out []T) error {
 		return err
 	}
 	answer := w.plan.Output(m.answer)
+	if m.binary {
+		p := answer.At(0)
+		out[0], out[1] = T(1-p), T(p)
+		return nil
+	}
 	for i := range out {
 		v := answer.At(i)
 		if m.classes == nil {

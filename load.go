@@ -132,21 +132,31 @@ func (m *Model) build() (*engine.Graph, engine.Value) {
 func (m *Model) compile(tensors []engine.Tensor, precision engine.Precision) error {
 	g, out := m.build()
 	m.answer, m.classes = "output", m.pipeline.Classes()
-	if _, logits := m.loss.(nn.CrossEntropy); logits && m.classes != nil {
+	switch m.loss.(type) {
+	case nn.CrossEntropy:
+		if m.classes != nil {
+			m.answer = "probabilities"
+			g.Output(m.answer, nn.Softmax{}.Build(g.In("probabilities"), out))
+		}
+	case nn.BinaryCrossEntropy:
 		m.answer = "probabilities"
-		g.Output(m.answer, nn.Softmax{}.Build(g.In("probabilities"), out))
+		g.Output(m.answer, nn.Sigmoid{}.Build(g.In("probabilities"), out))
 	}
 	if err := g.Err(); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
 	m.width, m.outputs = m.pipeline.Width(), g.Type(out).Shape.Size()
+	m.binary = m.outputs == 1 && len(m.classes) == 2
+	if m.binary {
+		m.outputs = 2
+	}
 	if m.classes != nil && len(m.classes) != m.outputs {
 		return fmt.Errorf("model: %d outputs and %d classes", m.outputs, len(m.classes))
 	}
 	if err := fits(g, tensors); err != nil {
 		return err
 	}
-	plan, err := engine.Compile(g, engine.Options{Precision: precision, Rows: 1, Forward: true})
+	plan, err := engine.Compile(g, engine.Options{Precision: precision, Rows: 1, Forward: true, Blank: true})
 	if err != nil {
 		return fmt.Errorf("model: %w", err)
 	}

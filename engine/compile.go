@@ -103,8 +103,10 @@ func Compile(g *Graph, o Options) (*Plan, error) {
 	w := o.Weights
 	if w == nil {
 		w = newWeights(l.params, l.states, l.precision, l.training)
-		if err := l.initialize(w, o.Seed); err != nil {
-			return nil, err
+		if !o.Blank {
+			if err := l.initialize(w, o.Seed); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return newPlan(l, w, o)

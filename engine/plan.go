@@ -47,6 +47,8 @@ type Options struct {
 	Pool      *Pool  // nil: the caller alone
 	// Weights to run on; nil: new ones, from Seed. They bring along what is frozen in them, so that Frozen may then only repeat it.
 	Weights *Weights
+	// Blank leaves new weights zero instead of filling them: whoever compiles restores them next.
+	Blank bool
 	// Forward: only predict. There are no gradients; targets and objective are left out.
 	Forward bool
 	// Measure: only evaluate. There are targets and an objective, but no gradients.

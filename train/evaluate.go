@@ -130,7 +130,7 @@ func (e *evaluator) on(ctx context.Context, part string, rows []int) (Scores, er
 			case metric.Target:
 				return target
 			case metric.Output:
-				return e.plan.Output("output")
+				return e.answer()
 			}
 			return engine.Tensor{}
 		}
@@ -154,6 +154,21 @@ func (e *evaluator) on(ctx context.Context, part string, rows []int) (Scores, er
 		s.Values[m.Info().Name], _, _ = m.Value()
 	}
 	return s, nil
+}
+
+// answer is the network's output. Where one output tells two classes apart it becomes two, of which the first is 0, so that the larger one
+// is the class that is more probable.
+func (e *evaluator) answer() engine.Tensor {
+	t := e.plan.Output("output")
+	rows := t.Shape[0]
+	if !e.source.classification() || e.source.target.Type.Below != 2 || t.Len() != rows {
+		return t
+	}
+	pair := make([]float64, 2*rows)
+	for r := range rows {
+		pair[2*r+1] = t.At(r)
+	}
+	return engine.Tensor{Name: t.Name, Shape: engine.Shape{rows, 2}, F64: pair}
 }
 
 // cut is the first rows of a tensor.

@@ -123,7 +123,7 @@ func EvaluateModel(ctx context.Context, m *descent.Model, set data.Dataset, part
 	if len(weights) > 0 && weights[0].F64 != nil {
 		precision = engine.Float64
 	}
-	plan, err := engine.Compile(g, engine.Options{Precision: precision, Rows: evaluationRows, Measure: true})
+	plan, err := engine.Compile(g, engine.Options{Precision: precision, Rows: evaluationRows, Measure: true, Blank: true})
 	if err != nil {
 		return Scores{}, err
 	}

@@ -255,7 +255,8 @@ func (e *encoder) thing(r *Registry, v reflect.Value, path string) Value {
 		if !e.all {
 			byPosition(&call, v, e.set)
 		}
-	case reflect.DeepEqual(v.Interface(), proto.Interface()):
+	// A number says more than the name of what it stands for, and a complete tree leaves nothing to defaults.
+	case (v.Kind() == reflect.Slice || !e.all && !entry.Number) && reflect.DeepEqual(v.Interface(), proto.Interface()):
 	case v.Kind() == reflect.Slice && !own(v.Type()):
 		call.Items = []Value{e.list(v, path, "")}
 	default:
