@@ -157,23 +157,41 @@ func openFolder(dir string) (Dataset, error) {
 			return nil, fmt.Errorf("the folder has no file %s (with or without .gz); a folder of IDX images holds %s", idxNames[k], strings.Join(idxNames[:], ", "))
 		}
 	}
-	x, y, err := readPart(path[0], path[1])
-	if err != nil {
+	var part [4]idx
+	var err error
+	if part[0], part[1], err = readPart(path[0], path[1]); err != nil {
 		return nil, err
 	}
 	if path[2] == "" {
-		return images(x, y, 0)
+		return images(part[0], part[1], 0, nil)
 	}
-	train := x.n
-	tx, ty, err := readPart(path[2], path[3])
-	if err != nil {
+	if part[2], part[3], err = readPart(path[2], path[3]); err != nil {
 		return nil, err
 	}
+	return joined(part)
+}
+
+// joined makes one table of training images and labels, test images and labels.
+func joined(part [4]idx) (Dataset, error) {
+	x, y, tx, ty := part[0], part[1], part[2], part[3]
 	if !x.shape.Equal(tx.shape) {
 		return nil, fmt.Errorf("training images are %v and test images are %v", x.shape, tx.shape)
 	}
+	var names []string
+	set, known := recognize(y, ty)
+	if known {
+		names = set.Classes
+	}
+	train := x.n
 	x.bytes, y.bytes, x.n = append(x.bytes, tx.bytes...), append(y.bytes, ty.bytes...), x.n+tx.n
-	return images(x, y, train)
+	m, err := images(x, y, train, names)
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		m.about.License = set.about()
+	}
+	return m, nil
 }
 
 // findIDX is the path of one of the usual files in dir, "" when it has none.
@@ -212,15 +230,15 @@ func openImages(path string) (Dataset, error) {
 			if err != nil {
 				return nil, err
 			}
-			return images(x, y, 0)
+			return images(x, y, 0, nil)
 		}
 	}
 	return nil, fmt.Errorf("the labels %s (with or without .gz) are not beside the images", quote(labels))
 }
 
 // images makes the table. The rows from train on are the test part; 0: there is none. Classes are the labels that occur, which need not
-// begin at 0.
-func images(x, y idx, train int) (Dataset, error) {
+// begin at 0; names[b] is the name of label b, which is the number itself where there are no names.
+func images(x, y idx, train int, names []string) (*memory, error) {
 	m := &memory{n: x.n, width: x.shape.Size(), u8: x.bytes}
 	m.class = make([]int32, len(y.bytes))
 	m.about.Largest = 255
@@ -240,7 +258,11 @@ func images(x, y idx, train int) (Dataset, error) {
 	for b, ok := range known {
 		if ok {
 			place[b] = int32(len(classes))
-			classes = append(classes, prep.NumberName(float64(b)))
+			name := prep.NumberName(float64(b))
+			if b < len(names) {
+				name = names[b]
+			}
+			classes = append(classes, name)
 		}
 	}
 	if len(classes) < 2 {

@@ -148,6 +148,7 @@ func FuzzIDX(f *testing.F) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "empty.csv"), nil)
 	write(t, filepath.Join(dir, "flowers.csv"), []byte("a,y\n1,u\n2,v\n"))
@@ -158,11 +159,11 @@ func TestOpenRefuses(t *testing.T) {
 		o         Options
 		want      string
 	}{
-		{"no name", "", Options{}, `data "": no name; give "digits"`},
+		{"no name", "", Options{}, `data "": no name; give a set of "descent data list"`},
 		{"near", "digit", Options{}, `did you mean "digits"?`},
 		{"far", "imagenet", Options{}, "no data set, file or folder of this name"},
 		{"no file", filepath.Join(dir, "none.csv"), Options{}, "no such file or folder"},
-		{"by name only", "fashion-mnist", Options{}, "nothing is downloaded; give a folder that holds train-images-idx3-ubyte"},
+		{"by name only", "fashion-mnist", Options{}, "get it with: descent data get fashion-mnist (or give a folder that holds train-images-idx3-ubyte"},
 		{"folder without files", dir, Options{}, "has no file train-images-idx3-ubyte"},
 		{"device", os.DevNull, Options{}, "a regular file is wanted"},
 		{"empty file", filepath.Join(dir, "empty.csv"), Options{}, "the file is empty"},

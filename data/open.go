@@ -45,12 +45,9 @@ type Format interface {
 	Open(path string, head []byte) (Dataset, bool, error)
 }
 
-// names are the data sets that have a name: those inside the program, and those that have to be there as files.
-var names = []string{"digits", "mnist", "fashion-mnist"}
-
-// Open returns the data set that ref names: "digits", which is inside the program, a file (a table of text, or images in IDX form with their
-// labels beside them; both may be packed by gzip), or a folder of the four files of MNIST. Files are recognized by their content; more
-// formats are asked first.
+// Open returns the data set that ref names: one of [Sets] ("digits", which is inside the program, or one that lies in the cache), a file (a
+// table of text, or images in IDX form with their labels beside them; both may be packed by gzip), or a folder of the four files of MNIST.
+// A set in the cache comes before a file or folder of the same name. Files are recognized by their content; more formats are asked first.
 func Open(ref string, o Options, more ...Format) (Dataset, error) {
 	d, err := open(ref, o, more)
 	if err != nil {
@@ -71,6 +68,14 @@ func open(ref string, o Options, more []Format) (Dataset, error) {
 			return nil, err
 		}
 		return digits()
+	}
+	if s, ok := named(ref); ok {
+		if d, found, err := s.inCache(); found {
+			if wrong := o.unused("a set of images"); wrong != nil {
+				return nil, wrong
+			}
+			return d, err
+		}
 	}
 	info, err := os.Stat(ref)
 	switch {
@@ -115,13 +120,14 @@ func open(ref string, o Options, more []Format) (Dataset, error) {
 	return readTable(f, o)
 }
 
-const accepted = `give "digits", a file (a table with a header such as flowers.csv, or IDX images) or a folder with the four files of MNIST`
+const accepted = `give a set of "descent data list", a file (a table with a header such as flowers.csv, or IDX images) or a folder with the four files of MNIST`
 
 func unknown(ref string) error {
+	names := setNames()
 	switch {
 	case slices.Contains(names, ref):
-		return fmt.Errorf("this set is not inside the program, and nothing is downloaded; give a folder that holds %s (with or without .gz)",
-			strings.Join(idxNames[:], ", "))
+		return fmt.Errorf("this set is not on this machine yet; get it with: descent data get %s (or give a folder that holds %s, with or without .gz)",
+			ref, strings.Join(idxNames[:], ", "))
 	case strings.ContainsAny(ref, `/\`) || filepath.Ext(ref) != "":
 		return fmt.Errorf("there is no such file or folder; %s", accepted)
 	}

@@ -23,8 +23,17 @@ func ending(c *console, s *story, shown bool) []string {
 
 func failed(c *console, s *story, shown bool) []string {
 	e := s.end
-	lines := []string{"", c.paint(red, "Failed") + fmt.Sprintf(" at step %s (epoch %s): %s", Count(e.Step), epochText(e.Epoch), firstOf(Clean(text(e, "message")), "no reason given")), ""}
 	layer, where := text(e, "layer"), text(e, "where")
+	message := firstOf(Clean(text(e, "message")), "no reason given")
+	if layer != "" || where != "" {
+		message, _, _ = strings.Cut(message, "; ") // remedies stand below
+	}
+	if !strings.HasPrefix(message, "step ") {
+		message = fmt.Sprintf("after step %s (epoch %s): %s", Count(e.Step), epochText(e.Epoch), message)
+	}
+	lines := wrap("Failed: "+message, max(0, c.size()))
+	lines[0] = c.paint(red, "Failed") + strings.TrimPrefix(lines[0], "Failed")
+	lines = append(append([]string{""}, lines...), "")
 	if layer != "" || where != "" {
 		value := "layer " + quoted(layer)
 		if layer == "" {

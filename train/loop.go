@@ -40,7 +40,7 @@ func (t *training) loop(ctx context.Context) (*Result, error) {
 	uncut := context.WithoutCancel(ctx) // a step that has begun is finished
 	for {
 		if reason := t.over(time.Now()); reason != "" {
-			return t.finish(ctx, reason)
+			return t.finish(uncut, reason)
 		}
 		if ctx.Err() != nil {
 			return t.stop(context.Cause(ctx))

@@ -139,6 +139,7 @@ func Resume(ctx context.Context, c *Config, dir string, observers ...run.Observe
 			return nil, err
 		}
 	}
+	t.saved = checkpoint.File
 	data := map[string]any{"from": checkpoint.File, "kernels": s.kernels, "threads": s.threads}
 	if past.note != "" {
 		data["note"] = past.note

@@ -150,7 +150,7 @@ func himmelblau() Function {
 			a, b := float64(x[0]*x[0])+x[1]-11, x[0]+float64(x[1]*x[1])-7
 			to[0], to[1] = float64(4*a*x[0])+float64(2*b), float64(2*a)+float64(4*b*x[1])
 		},
-		Start: []float64{0, 0},
+		Start: []float64{1, 1},
 		// The last three to 16 digits: roots of a polynomial of degree nine.
 		Minima: [][]float64{{3, 2}, {-2.805118086952745, 3.131312518250573}, {-3.779310253377747, -3.283185991286170}, {3.584428340330492, -1.848126526964404}},
 		Region: Region{[2]float64{-5.5, -5}, [2]float64{5.5, 5}},
