@@ -103,7 +103,7 @@ func (g *getter) get(ctx context.Context, o Options) (Result, error) {
 	dir := o.Dir
 	if dir == "" {
 		if dir, err = data.CacheDir(); err != nil {
-			return Result{}, err
+			return Result{}, fmt.Errorf("%w, or name a place with --dir", err)
 		}
 	}
 	if g.store, err = openStore(dir, g.set); err != nil {

@@ -176,7 +176,7 @@ func TestFolderRefused(t *testing.T) {
 			write(t, filepath.Join(dir, largest), append(bytes.Clone(s.plain[largest]), 0))
 		}, []string{"more than the 300000 bytes wanted"}},
 		{"unpacks to more", func(t *testing.T, s sample, dir string) {
-			write(t, filepath.Join(dir, largest), pack(make([]byte, 1<<26)))
+			write(t, filepath.Join(dir, largest), pack(make([]byte, 1<<22)))
 		}, []string{"more than the 300000 bytes wanted"}},
 		{"packed and cut", func(t *testing.T, s sample, dir string) {
 			write(t, filepath.Join(dir, largest), s.packed[largest][:1000])
@@ -204,6 +204,40 @@ func TestFolderRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// zeros never ends; it counts what is taken.
+type zeros struct{ taken int64 }
+
+func (z *zeros) Read(p []byte) (int, error) {
+	const most = 1 << 24 // so that whoever reads on does not fill the disk
+	if z.taken > most {
+		return 0, errors.New("much too much was read")
+	}
+	clear(p)
+	z.taken += int64(len(p))
+	return len(p), nil
+}
+
+func TestNoMoreIsReadThanWanted(t *testing.T) {
+	s := newSample()
+	store, err := openStore(t.TempDir(), s.set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.close()
+	if err := store.begin(); err != nil {
+		t.Fatal(err)
+	}
+	var z zeros
+	wantError(t, store.stage(s.set.Files[0], &z), "more than the 50000 bytes wanted")
+	if z.taken > 50_000+1<<17 {
+		t.Errorf("%d bytes were read", z.taken)
+	}
+	store.tidy()
+	if found := tree(t, store.dir); len(found) != 0 {
+		t.Errorf("left: %v", found)
 	}
 }
 

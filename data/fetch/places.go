@@ -125,8 +125,15 @@ func (d folder) file(ctx context.Context, g *getter, f data.SetFile) error {
 		return err
 	}
 	defer file.Close()
-	g.progress(Progress{Place: string(d), File: f.Name, Total: info.Size()})
-	if err := g.store.stage(f, stopping{ctx, file}); err != nil {
+	at := Progress{Place: string(d), File: f.Name, Total: info.Size()}
+	g.progress(at)
+	from := &counted{r: stopping{ctx, file}, tell: func(done int64, now bool) {
+		if now {
+			at.Done = done
+			g.progress(at)
+		}
+	}}
+	if err := g.store.stage(f, from); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return nil

@@ -376,6 +376,9 @@ func TestAnsweredOtherwise(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.whole(t, dir)
+			if whole := bytes.Equal(c.have, s.packed[largest]); whole != (a.times(largest) == 0) {
+				t.Errorf("asked for %v", a.asked)
+			}
 		})
 	}
 }
@@ -433,6 +436,34 @@ func TestStandstill(t *testing.T) {
 	_, err := g.get(t.Context(), Options{Dir: t.TempDir()})
 	wantError(t, err, "nothing arrived for 50ms", "after 100 bytes")
 
+	t.Run("no answer", func(t *testing.T) {
+		silent := serve(t, s, func(_ *server, _ http.ResponseWriter, r *http.Request, _ string) bool {
+			<-r.Context().Done()
+			return true
+		})
+		g := s.from(silent)
+		g.stall, g.waits = 50*time.Millisecond, g.waits[:1]
+		_, err := g.get(t.Context(), Options{Dir: t.TempDir()})
+		wantError(t, err, "nothing arrived for 50ms")
+	})
+	t.Run("slow is not still", func(t *testing.T) {
+		slow := serve(t, s, func(s *server, w http.ResponseWriter, r *http.Request, name string) bool {
+			content := s.sample.packed[name]
+			for i := 0; name == largest && i < 8; i++ {
+				w.Write(content[:100])
+				content = content[100:]
+				w.(http.Flusher).Flush()
+				time.Sleep(100 * time.Millisecond)
+			}
+			w.Write(content)
+			return true
+		})
+		g := s.from(slow)
+		g.stall = 600 * time.Millisecond
+		if _, err := g.get(t.Context(), Options{Dir: t.TempDir()}); err != nil || slow.times(largest) != 1 {
+			t.Errorf("%v after %v", err, slow.asked)
+		}
+	})
 	t.Run("stopped", func(t *testing.T) {
 		dir := t.TempDir()
 		ctx, cancel := context.WithCancelCause(t.Context())

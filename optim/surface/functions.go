@@ -157,7 +157,7 @@ func himmelblau() Function {
 		Steps:  200,
 		Rates: map[string]float64{
 			"sgd": 0.01, "momentum": 0.005, "nesterov": 0.01,
-			"adagrad": 1, "adadelta": 10, "rmsprop": 0.02, "adam": 0.1, "adamw": 0.1, "amsgrad": 0.1,
+			"adagrad": 1, "adadelta": 10, "rmsprop": 0.02, "adam": 0.1, "adamw": 0.1, "amsgrad": 0.1, "lars": 1,
 		},
 	}
 }

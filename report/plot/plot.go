@@ -1,4 +1,5 @@
-// Package plot draws learning curves with characters. It is apart from report so that only programs that draw need a module for it.
+// Package plot draws: learning curves with characters, and functions of two variables with the paths of optimizers as SVG and PNG. It is apart
+// from report so that only programs that draw need the modules for it.
 package plot
 
 import (

@@ -112,6 +112,8 @@ func Contour(w io.Writer, format string, s Surface) error {
 	if format == "svg" {
 		// Where the font is missing, those of the same widths do.
 		picture = bytes.ReplaceAll(picture, []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+		// As in PNG, corners have no spikes.
+		picture = bytes.Replace(picture, []byte(`<g transform="scale`), []byte(`<g stroke-linejoin="round" transform="scale`), 1)
 	}
 	_, err = w.Write(picture)
 	return err

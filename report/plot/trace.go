@@ -133,11 +133,14 @@ func (g *grid) trace(level float64) [][][2]float64 {
 func (g *grid) cell(i, j int, level float64, link func(a, b edge)) {
 	v := [4]float64{g.at(i, j), g.at(i+1, j), g.at(i+1, j+1), g.at(i, j+1)} // around
 	var above [4]bool
+	n := 0
 	for k, x := range v {
-		if math.IsNaN(x - x) {
-			return
+		if above[k] = x >= level; above[k] {
+			n++
 		}
-		above[k] = x >= level
+	}
+	if n == 0 || n == 4 || math.IsNaN(v[0]-v[0]+v[1]-v[1]+v[2]-v[2]+v[3]-v[3]) {
+		return // no line, or one through what isn't finite
 	}
 	k := j*g.columns + i
 	sides := [4]edge{edge(2 * k), edge(2*(k+1) + 1), edge(2 * (k + g.columns)), edge(2*k + 1)} // from corner n to n+1
