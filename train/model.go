@@ -12,7 +12,6 @@ import (
 	"github.com/descent-go/descent"
 	"github.com/descent-go/descent/data"
 	"github.com/descent-go/descent/engine"
-	"github.com/descent-go/descent/nn"
 	"github.com/descent-go/descent/run"
 )
 
@@ -29,19 +28,6 @@ func (t *training) writeModel() error {
 		return err
 	}
 	return t.folder.WriteModel(t.best.Keep(), meta)
-}
-
-// loss is the loss in use.
-func (s *Session) loss() nn.Layer { return lossOf(&s.config, &s.source) }
-
-func lossOf(c *Config, s *source) nn.Layer {
-	switch {
-	case c.Loss != nil:
-		return c.Loss
-	case s.classification():
-		return nn.CrossEntropy{}
-	}
-	return nn.MeanSquares{}
 }
 
 // maxModelFile bounds what is read into memory as a model.
