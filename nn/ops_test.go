@@ -98,6 +98,7 @@ var operations = []enginetest.Case{
 	{Name: "embedding of one", Op: EmbeddingOp{}, In: []engine.Type{indices(1, 1), fixed(1, 1)}},
 	{Name: "embedding, wide", Op: EmbeddingOp{}, In: []engine.Type{indices(3, 1), fixed(3, 37)}},
 	{Name: "embedding of a picture", Op: EmbeddingOp{}, In: []engine.Type{indices(256, 2, 2), fixed(256, 3)}},
+	{Name: "class weight", Op: ClassWeight{[]float64{0.5, 2, 1}}, In: []engine.Type{class(3)}},
 	{Name: "cross entropy", Op: CrossEntropy{}, In: []engine.Type{vector(6), class(6)}},
 	{Name: "cross entropy of two", Op: CrossEntropy{}, In: []engine.Type{vector(2), class(2)}},
 	{Name: "cross entropy, smoothed", Op: CrossEntropy{LabelSmoothing: 0.1}, In: []engine.Type{vector(6), class(6)}},
@@ -124,6 +125,7 @@ func TestOperations(t *testing.T) { enginetest.Run(t, operations...) }
 var examples = map[string]Layer{
 	"dense": Dense{Units: 3}, "embedding": Embedding{Width: 3}, "reshape": Reshape{Shape: []int{2, -1}}, "residual": Residual{Body: ReLU{}},
 	"named": Named{"n", ReLU{}}, "shared": Shared{"s", ReLU{}}, "get": Get("x"),
+	"class_weight": ClassWeight{[]float64{1, 2, 3, 4}},
 }
 
 // builds lists the graphs in which a layer or a loss works: from numbers or from an index, with numbers or a class as the target.

@@ -44,6 +44,7 @@ var layers = spec.NewRegistry[Layer]("layer",
 	spec.Entry{Name: "sequence", Prototype: Sequence(nil), Help: "one layer after the other", List: true},
 	spec.Entry{Name: "named", Prototype: Named{}, Help: "a layer under a name, for get and for measuring"},
 	spec.Entry{Name: "shared", Prototype: Shared{}, Help: "a layer whose parameters are shared by name"},
+	spec.Entry{Name: "class_weight", Prototype: ClassWeight{}, Help: "how much a row counts by its class"},
 	spec.Entry{Name: "get", Prototype: Get(""), Help: "an input or the result of a named layer"},
 )
 

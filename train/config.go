@@ -42,6 +42,8 @@ type Config struct {
 	Loss nn.Layer `spec:",kind=loss" help:"loss; cross_entropy for classes, mean_squares for numbers if not given"`
 	// SumLoss divides a step's gradient by nothing: the loss is the sum over the batch, as the survey defines it, not the mean.
 	SumLoss bool `help:"the loss of a batch is the sum over its rows, not the mean"`
+	// ClassWeight says how much the rows of a class count in the loss: "balanced" makes all classes count alike, whatever their sizes.
+	ClassWeight ClassWeight `help:"balanced, or a weight for each class; all rows count alike if not given"`
 	// Optimizer; without a rule AdamW with rate 0.001.
 	Optimizer optim.Optimizer `help:"optimizer; adamw(lr=0.001) if not given"`
 	// From is a saved model or a run whose weights are the initial ones.
@@ -65,6 +67,11 @@ type Config struct {
 	Checkpoint Every `help:"how often to write a checkpoint; about ten times a training if not given"`
 	// Report is the number of steps between step events; 0: about two hundred in a training.
 	Report int `spec:",min=0" help:"steps between step events; about two hundred in a training if 0"`
+
+	// Snapshots is how many times the weights are kept as an attachment, spread evenly over a training of planned length.
+	Snapshots int `spec:",min=0" help:"how many times to keep the weights, spread over the training"`
+	// Watch reads the instruments of every layer at each report, not only at the first ten and every tenth.
+	Watch bool `help:"read every layer's instruments at each report"`
 
 	Seed      uint64    `help:"of weights, order, masks and splits"`
 	Threads   int       `spec:",min=0" help:"0: all cores; results do not depend on it"`
@@ -240,8 +247,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("no data: give a data set by name, a file or a folder")
 	case c.Batch < Full:
 		return fmt.Errorf("batch is %d; %s is wanted", c.Batch, c.Batch.WantSpec())
-	case c.Micro < 0 || c.Epochs < 0 || c.Steps < 0 || c.Time < 0 || c.EarlyStop < 0 || c.Threads < 0 || c.Report < 0:
-		return fmt.Errorf("micro, epochs, steps, time, early_stop, threads and report may not be negative")
+	case c.Micro < 0 || c.Epochs < 0 || c.Steps < 0 || c.Time < 0 || c.EarlyStop < 0 || c.Threads < 0 || c.Report < 0 || c.Snapshots < 0:
+		return fmt.Errorf("micro, epochs, steps, time, early_stop, threads, report and snapshots may not be negative")
 	case c.Threads > 1024:
 		return fmt.Errorf("threads is %d; 0 (all cores) to 1024 is possible", c.Threads)
 	case c.Precision != Float32 && c.Precision != Float64:

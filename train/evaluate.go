@@ -20,7 +20,7 @@ type evaluator struct {
 	batch  engine.Batch
 	loss   metric.Loss
 	confusion
-	values []metric.Metric // of a regression
+	values []metric.Metric // the others of the task
 
 	rowLoss, rowWeight []float64
 }
@@ -40,15 +40,18 @@ func evaluatorOn(s *source, plan *engine.Plan) *evaluator {
 	e := &evaluator{source: s, plan: plan, batch: engine.Batch{Mode: engine.Evaluate}}
 	e.batch.In = tensors(plan.Inputs(), plan.Rows(), plan.Weights().Precision())
 	e.rowLoss, e.rowWeight = make([]float64, plan.Rows()), make([]float64, plan.Rows())
+	task, unscale := "classification", func(_ int, v float64) float64 { return v }
 	if !s.classification() {
-		unscale := func(_ int, v float64) float64 { return v }
+		task = "regression"
 		if p := s.pipeline; p != nil {
 			unscale = func(_ int, v float64) float64 { return p.Unscale(v) }
 		}
-		for _, entry := range metric.List() {
-			if entry.Task == "regression" {
-				e.values = append(e.values, entry.New(unscale))
-			}
+	}
+	for _, entry := range metric.List() {
+		// Loss, accuracy and balanced accuracy are counted anyway, and the best five of few classes say nothing.
+		counted := entry.Name == "accuracy" || entry.Name == "balanced_accuracy" || entry.Name == "top5_accuracy" && s.target.Type.Below <= 5
+		if entry.Task == task && !counted {
+			e.values = append(e.values, entry.New(unscale))
 		}
 	}
 	return e
@@ -63,7 +66,7 @@ type Scores struct {
 	Loss float64
 	// Confusion is of a classification; nil for a regression.
 	Confusion *metric.Confusion
-	// Values are the numbers of a regression by name: r2, mae, rmse.
+	// Values are the other numbers by name: r2, mae, rmse of a regression; f1 and, of more than five classes, top5_accuracy.
 	Values map[string]float64
 	// Majority is the share of the largest class among the rows.
 	Majority float64
@@ -142,16 +145,14 @@ func (e *evaluator) on(ctx context.Context, part string, rows []int) (Scores, er
 			m.Add(b)
 		}
 	}
-	s := Scores{Part: part, Rows: len(rows)}
+	s := Scores{Part: part, Rows: len(rows), Values: map[string]float64{}}
 	s.Loss, _, _ = e.loss.Value()
+	for _, m := range e.values {
+		s.Values[m.Info().Name], _, _ = m.Value()
+	}
 	if e.source.classification() {
 		counted := e.confusion
 		s.Confusion, s.Majority = &counted, counted.Majority()
-		return s, nil
-	}
-	s.Values = map[string]float64{}
-	for _, m := range e.values {
-		s.Values[m.Info().Name], _, _ = m.Value()
 	}
 	return s, nil
 }

@@ -62,6 +62,11 @@ func (t *training) loop(ctx context.Context) (*Result, error) {
 				return nil, t.failed(err)
 			}
 		}
+		if t.snapshotDue() {
+			if err := t.snapshot(); err != nil {
+				return nil, t.failed(err)
+			}
+		}
 		if t.due(s.config.Checkpoint, t.lastSave) {
 			if err := t.save(); err != nil {
 				return nil, t.failed(err)
@@ -120,6 +125,9 @@ func (t *training) evaluatedAt() uint64 {
 
 // watched says whether the step that is to be reported takes readings: the first ten reports, then every tenth.
 func (t *training) watched() bool {
+	if t.session.config.Watch {
+		return true
+	}
 	n := (t.session.progress.step + 1) / uint64(t.session.config.Report)
 	return n <= 10 || n%10 == 0
 }
@@ -167,6 +175,20 @@ func (t *training) save() error {
 		return err
 	}
 	return t.write()
+}
+
+// snapshotDue reports whether the step that was just done is one of those, spread evenly, after which the weights are kept.
+func (t *training) snapshotDue() bool {
+	n, planned, step := uint64(t.session.config.Snapshots), uint64(t.session.Planned()), t.session.progress.step
+	return n > 0 && planned > 0 && step*n/planned > (step-1)*n/planned
+}
+
+func (t *training) snapshot() error {
+	name := fmt.Sprintf("snapshot-%d", t.session.progress.step)
+	if err := t.folder.Attach(name, t.session.weights.Keep()); err != nil {
+		return err
+	}
+	return t.tell(t.event("snapshot", map[string]any{"file": "attachments/" + name + ".safetensors"}))
 }
 
 const lastCheckpoint = "checkpoints/last.safetensors"

@@ -5,6 +5,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/descent-go/descent/data"
 	"github.com/descent-go/descent/engine"
@@ -92,6 +93,16 @@ func graph(s *source, c *Config) (*engine.Graph, error) {
 			weight = g.Input(f)
 		}
 	}
+	byClass, err := c.ClassWeight.build(g, s, target)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !weight.Valid():
+		weight = byClass
+	case byClass.Valid():
+		weight = nn.Multiply{}.Build(g.In("row_weight"), weight, byClass)
+	}
 	out := g.Output("output", c.Model.Build(g, x...))
 	g.Objective(g.Output("loss", lossOf(c, s).Build(g.In("loss"), out, target)), weight)
 	if err := g.Err(); err != nil {
@@ -114,21 +125,26 @@ func (s *source) scored() (string, []int) {
 	return "train", s.parts.Train
 }
 
-// majority is the share of the largest class among rows.
-func (s *source) majority(rows []int) (float64, error) {
-	counts := map[float64]int{}
+// counts are the numbers of rows of each class among rows.
+func (s *source) counts(rows []int) ([]int, error) {
+	counts := make([]int, s.target.Type.Below)
 	one := []engine.Tensor{{Name: s.target.Name, Shape: engine.Shape{1, 1}, F64: []float64{0}}}
 	for _, r := range rows {
 		if err := s.dataset.Read([]int{r}, one); err != nil {
-			return 0, err
+			return nil, err
 		}
-		counts[one[0].F64[0]]++
+		counts[int(one[0].F64[0])]++
 	}
-	largest := 0
-	for _, n := range counts {
-		largest = max(largest, n)
+	return counts, nil
+}
+
+// majority is the share of the largest class among rows.
+func (s *source) majority(rows []int) (float64, error) {
+	counts, err := s.counts(rows)
+	if err != nil {
+		return 0, err
 	}
-	return float64(largest) / float64(max(1, len(rows))), nil
+	return float64(slices.Max(counts)) / float64(max(1, len(rows))), nil
 }
 
 // loss is the loss in use.
