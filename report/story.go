@@ -186,7 +186,8 @@ func metricName(key string) string {
 	case "r2", "mae", "rmse", "f1":
 		return strings.ToUpper(name)
 	}
-	return Clean(strings.ReplaceAll(name, "_", " "))
+	// Beside the accuracy the word is said already.
+	return Clean(strings.ReplaceAll(strings.TrimSuffix(name, "_accuracy"), "_", " "))
 }
 
 // metricValue writes a metric's number: what is a share by its name in percent.

@@ -33,8 +33,10 @@ type Config struct {
 	Drop     []string `help:"columns to leave out"`
 	NoHeader bool     `help:"the first line of a table is a row"`
 	// Scaling of the features: see prep.Options.
-	Scaling string     `spec:",choices=|none|standardize|range|minmax" help:"scaling of the features; fits the data if not given"`
-	Split   data.Split `help:"what is held out: by default the given test part or a fifth, then a tenth for validation"`
+	Scaling string `spec:",choices=|none|standardize|range|minmax" help:"scaling of the features; fits the data if not given"`
+	// RawTarget leaves a regression's target as it is; otherwise the network learns it standardized and answers are scaled back.
+	RawTarget bool       `help:"of a regression: learn the target as it is, not standardized"`
+	Split     data.Split `help:"what is held out: by default the given test part or a fifth, then a tenth for validation"`
 
 	// Model from the features to the outputs; nil: two hidden layers of 128 and 64 rectifiers with dropout 0.1.
 	Model nn.Layer `help:"network; mlp(128, 64, dropout=0.1) if not given"`
@@ -271,4 +273,6 @@ func (c *Config) dataOptions() data.Options {
 	return data.Options{Label: c.Label, Task: c.Task, Drop: c.Drop, NoHeader: c.NoHeader}
 }
 
-func (c *Config) prepOptions() prep.Options { return prep.Options{Scaling: c.Scaling} }
+func (c *Config) prepOptions() prep.Options {
+	return prep.Options{Scaling: c.Scaling, RawTarget: c.RawTarget}
+}

@@ -36,8 +36,38 @@ var (
 		name, value, ok := strings.Cut(s, "=")
 		return ok && strings.TrimSpace(name) != "" && isNumber(strings.TrimSpace(value))
 	}}
-	listSyntax = syntax{"NAME,...", "names divided by commas", func(s string) bool { _, err := names(s); return err == nil }}
+	everySyntax  = syntax{"HOW OFTEN", "a number of steps, a number of epochs such as \"2 epochs\", or a time such as 10m", func(s string) bool { _, _, ok := every(s); return ok }}
+	weightSyntax = syntax{"balanced|W,...", "balanced, or numbers divided by commas", func(s string) bool { _, ok := weights(s); return ok }}
+	listSyntax   = syntax{"NAME,...", "names divided by commas", func(s string) bool { _, err := names(s); return err == nil }}
 )
+
+// every reads how often something happens: the key of train.Every that it sets, and the value.
+func every(s string) (key, value string, ok bool) {
+	s = strings.TrimSpace(s)
+	if n, unit, found := strings.Cut(s, " "); found {
+		unit = strings.TrimSpace(unit)
+		return "epochs", n, (unit == "epochs" || unit == "epoch") && isNumber(n)
+	}
+	if timeSyntax.ok(s) && !isNumber(s) {
+		return "time", s, true
+	}
+	return "steps", s, isWhole(s)
+}
+
+// weights reads class weights.
+func weights(s string) (spec.Value, bool) {
+	if s == "balanced" {
+		return spec.StringValue(s), true
+	}
+	v := spec.Value{Kind: spec.List}
+	for _, w := range strings.Split(s, ",") {
+		if w = strings.TrimSpace(w); !isNumber(w) {
+			return v, false
+		}
+		v.Items = append(v.Items, spec.Bare(w, spec.Pos{}))
+	}
+	return v, true
+}
 
 func (s syntax) as(word string) syntax { s.word = word; return s }
 
@@ -125,12 +155,14 @@ func settings(set *spec.Set) map[string][]setting {
 			{"drop", "drop", listSyntax.as("COLUMN,..."), "of a table: columns to leave out"},
 			{"no-header", "no_header", syntax{}, "of a table: the first line is a row"},
 			{"scaling", "scaling", textSyntax.as("HOW"), "of the features: none, standardize, range, minmax; what fits the data if not given"},
+			{"raw-target", "raw_target", syntax{}, "of a regression: learn the target as it is, not standardized"},
 			{"test", "split.test", numberSyntax.as("SHARE"), "of the rows held out for the test; 0.2 if not given, 0 for none; the set's own test part comes first"},
 			{"validation", "split.validation", numberSyntax.as("SHARE"), "of the other rows held out for choosing and stopping; 0.1 if not given, 0 for none"},
 		},
 		groupNetwork: {
 			{"model", "model", textSyntax.as("LAYER"), "network, such as \"mlp(512, 512, activation=relu, dropout=0.2)\" or \"[dense(64), relu, dense(10)]\"; layers: " + list("layer")},
 			{"loss", "loss", textSyntax.as("LOSS"), "what is made small; " + list("loss")},
+			{"class-weight", "class_weight", weightSyntax, "how much the rows of a class count: balanced makes all classes count alike; or a number for each class"},
 			{"sum-loss", "sum_loss", syntax{}, "the loss of a batch is the sum over its rows, not the mean"},
 			{"from", "from", textSyntax.as("MODEL"), "saved model or run whose weights to start from"},
 			{"frozen", "frozen", listSyntax.as("PATH,..."), "layers or parameters that stay as they are"},
@@ -156,6 +188,10 @@ func settings(set *spec.Set) map[string][]setting {
 			{"seed", "seed", wholeSyntax, "of weights, order, masks and splits"},
 			{"threads", "threads", wholeSyntax, "all cores if not given; results do not depend on it"},
 			{"kernels", "kernels", textSyntax.as("NAME"), "kernel set; the best of this machine if not given (see descent version)"},
+			{"evaluate-every", "evaluate", everySyntax, "how often to evaluate on validation; each epoch if not given"},
+			{"checkpoint-every", "checkpoint", everySyntax, "how often to write a checkpoint, such as 500, \"2 epochs\" or 10m; about ten times a training if not given"},
+			{"snapshots", "snapshots", wholeSyntax, "times to keep the weights, spread over the training; attachments of the run"},
+			{"watch", "watch", syntax{}, "read every layer's instruments at each report"},
 			{"report", "report", wholeSyntax, "steps between step events; about two hundred in a training if not given"},
 		},
 	}
@@ -300,6 +336,24 @@ func overrides(flags *pflag.FlagSet, set *spec.Set) ([]spec.Override, error) {
 				}
 			case s.flag == "lr" && spec.Bare(text, v.Pos).Kind != spec.Number:
 				return nil, fmt.Errorf("--lr: found %s, wanted a number > 0: infinite and NaN are not accepted", text)
+			case s.syntax.wanted == everySyntax.wanted:
+				// One way to count takes the place of all that the file may say.
+				key, value, _ := every(text)
+				for _, k := range []string{"steps", "epochs", "time"} {
+					given := "0"
+					if k == key {
+						given = value
+					}
+					over = append(over, spec.Override{Path: s.key + "." + k, Value: spec.Flag(source, given)})
+				}
+				continue
+			case s.syntax.wanted == weightSyntax.wanted:
+				list, _ := weights(text)
+				list.Pos = v.Pos
+				for i := range list.Items {
+					list.Items[i].Pos = v.Pos
+				}
+				v = list
 			case s.flag == "test" || s.flag == "validation":
 				over = append(over, share(s, v)...)
 				continue
