@@ -43,3 +43,21 @@ func lockFailure(dir string, err error) error {
 	}
 	return fmt.Errorf("run folder %q: its file system does not support locks (%w), so that two trainings could write here at once; choose a folder on a local disk", dir, err)
 }
+
+// Held tells whether a process trains in the run folder dir. It tries the lock without waiting and gives it back at once, through a file
+// opened for reading, so that nothing in the folder changes.
+func Held(dir string) (bool, error) {
+	path := filepath.Join(dir, lockFile)
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("%q is no regular file", path)
+	}
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	defer l.Close()
+	free, err := l.TryRLock()
+	return err == nil && !free, err
+}

@@ -12,7 +12,7 @@ import (
 )
 
 // verbs are those of the program, in the order in which one needs them.
-var verbs = []string{"train", "resume", "show", "eval", "predict", "data", "surface", "version", "completion", "help"}
+var verbs = []string{"init", "train", "resume", "show", "runs", "eval", "predict", "data", "surface", "optimizers", "schema", "version", "completion", "help"}
 
 // The groups of flags, in the order of the help text.
 const (
@@ -42,13 +42,17 @@ Begin
                                     answers for new rows
 
 Verbs
+  init DATA              write a commented configuration that fits the data
   train DATA             train a network into a run folder
   resume RUN             go on with a stopped run, to the same bits
   show RUN|MODEL         summary, learning curves, layers
+  runs [DIR]             the runs under a folder, one line each
   eval RUN|MODEL [DATA]  how good a trained model is
   predict RUN|MODEL FILE answers for new rows
   data list|show|get     data sets: list, look into, get
   surface FUNCTION       what optimizers do on a ravine, a saddle, a valley
+  optimizers [NAME]      optimizers: a table of all, or all about one
+  schema                 JSON Schema of the configuration, for editors
   version                version, processor, kernels
   completion SHELL       completion of commands by Tab
 
