@@ -125,7 +125,7 @@ func (m *Model) build() (*engine.Graph, engine.Value) {
 			x = append(x, v)
 		}
 	}
-	return g, g.Output("output", m.layer.Build(g, x...))
+	return g, g.Output("output", nn.Network(g, m.layer, x...))
 }
 
 // compile builds the network and gives it the weights.

@@ -389,8 +389,8 @@ func (g *Graph) Outputs() iter.Seq2[string, Value] {
 	}
 }
 
-// opName is an operation's type name without its package, for messages.
+// opName is an operation's type name without its package and without Op at its end, for messages.
 func opName(op Op) string {
 	name := fmt.Sprintf("%T", op)
-	return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], "*")
+	return strings.TrimSuffix(strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], "*"), "Op")
 }

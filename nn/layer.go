@@ -42,6 +42,16 @@ func (s Sequence) Build(g *engine.Graph, x ...engine.Value) engine.Value {
 	return v
 }
 
+// Network builds a whole network: a layer that is no sequence gets the path that it would have as the only one of a sequence, so that every
+// parameter and every error has a layer's name.
+func Network(g *engine.Graph, model Layer, x ...engine.Value) engine.Value {
+	switch model.(type) {
+	case Sequence, MLP:
+		return model.Build(g, x...)
+	}
+	return Sequence{model}.Build(g, x...)
+}
+
 // build builds a layer below a scope of its kind and number. Layers that name themselves do not get one.
 func build(g *engine.Graph, seen map[string]int, layer Layer, x ...engine.Value) engine.Value {
 	switch layer.(type) {

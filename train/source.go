@@ -103,7 +103,7 @@ func graph(s *source, c *Config) (*engine.Graph, error) {
 	case byClass.Valid():
 		weight = nn.Multiply{}.Build(g.In("row_weight"), weight, byClass)
 	}
-	out := g.Output("output", c.Model.Build(g, x...))
+	out := g.Output("output", nn.Network(g, c.Model, x...))
 	g.Objective(g.Output("loss", lossOf(c, s).Build(g.In("loss"), out, target)), weight)
 	if err := g.Err(); err != nil {
 		return nil, err

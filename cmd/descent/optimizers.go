@@ -206,7 +206,7 @@ func parametersOf(model, ref string) ([]engine.Param, string, error) {
 			x = append(x, v)
 		}
 	}
-	layer.Build(g, x...)
+	nn.Network(g, layer, x...)
 	if err := g.Err(); err != nil {
 		return nil, "", err
 	}
