@@ -16,7 +16,9 @@ package metric
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/descent-go/descent/engine"
 )
@@ -69,18 +71,47 @@ type Entry struct {
 	New func(Unscale) Metric // metrics of classification ignore the argument
 }
 
-// List is the table of contents: every metric by name. A new one is a file and a line here.
+// builtin is the table of contents: every metric of ours. A new one is a file and a line here.
+var builtin = []Entry{
+	entry(func(Unscale) Metric { return &Loss{} }),
+	entry(func(Unscale) Metric { return &Accuracy{} }),
+	entry(func(Unscale) Metric { return &TopK{K: 5} }),
+	entry(func(Unscale) Metric { return &BalancedAccuracy{} }),
+	entry(func(Unscale) Metric { return &F1{} }),
+	entry(func(u Unscale) Metric { return &R2{Unscale: u} }),
+	entry(func(u Unscale) Metric { return &MAE{Unscale: u} }),
+	entry(func(u Unscale) Metric { return &RMSE{Unscale: u} }),
+}
+
+// added are the metrics of users, in the order in which they were registered at the program's start.
+var added struct {
+	sync.Mutex
+	list []Entry
+}
+
+// List is every metric, ours and then the registered ones.
 func List() []Entry {
-	return []Entry{
-		entry(func(Unscale) Metric { return &Loss{} }),
-		entry(func(Unscale) Metric { return &Accuracy{} }),
-		entry(func(Unscale) Metric { return &TopK{K: 5} }),
-		entry(func(Unscale) Metric { return &BalancedAccuracy{} }),
-		entry(func(Unscale) Metric { return &F1{} }),
-		entry(func(u Unscale) Metric { return &R2{Unscale: u} }),
-		entry(func(u Unscale) Metric { return &MAE{Unscale: u} }),
-		entry(func(u Unscale) Metric { return &RMSE{Unscale: u} }),
+	added.Lock()
+	defer added.Unlock()
+	return append(slices.Clone(builtin), added.list...)
+}
+
+// Register puts a user's metric on the list: evaluations of its task then tell it, and --until takes its name. New makes one; it gets the
+// way back to the target's own unit. A name that is taken or not made of lower-case letters, digits and _ is an error.
+func Register(n func(Unscale) Metric) error {
+	e := entry(n)
+	if e.Name == "" || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return fmt.Errorf("registering metric %q: a name of lower-case letters, digits and _ is wanted", e.Name)
 	}
+	for _, old := range List() {
+		if old.Name == e.Name {
+			return fmt.Errorf("registering metric %q: the name is taken", e.Name)
+		}
+	}
+	added.Lock()
+	defer added.Unlock()
+	added.list = append(added.list, e)
+	return nil
 }
 
 func entry(n func(Unscale) Metric) Entry { return Entry{n(nil).Info(), n} }

@@ -16,6 +16,7 @@ import (
 	"github.com/descent-go/descent/data"
 	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/internal/spec"
+	"github.com/descent-go/descent/metric"
 	"github.com/descent-go/descent/nn"
 	"github.com/descent-go/descent/optim"
 	"github.com/descent-go/descent/prep"
@@ -154,8 +155,12 @@ func (u *Until) UnmarshalSpec(v spec.Value) error {
 	if name = strings.TrimSpace(name); !ok || err != nil || v.Kind != spec.String {
 		return fmt.Errorf("found %s, wanted %s", v, u.WantSpec())
 	}
-	if !slices.Contains(untilMetrics, name) {
-		return fmt.Errorf("unknown metric %q; %s are possible", name, strings.Join(untilMetrics, ", "))
+	var known []string
+	for _, e := range metric.List() {
+		known = append(known, e.Name)
+	}
+	if !slices.Contains(known, name) {
+		return fmt.Errorf("unknown metric %q; %s are possible", name, strings.Join(known, ", "))
 	}
 	*u = Until{name, x}
 	return nil
@@ -172,7 +177,19 @@ func (u Until) MarshalSpec() spec.Value {
 // WantSpec says what UnmarshalSpec takes.
 func (Until) WantSpec() string { return "a metric and a value, such as accuracy=0.97" }
 
-var untilMetrics = []string{"accuracy", "balanced_accuracy", "loss", "r2", "mae", "rmse"}
+// fits refuses a metric that the task has not.
+func (u Until) fits(task string) error {
+	var known []string
+	for _, e := range metric.List() {
+		if e.Task == "" || e.Task == task {
+			known = append(known, e.Name)
+		}
+	}
+	if u.Metric != "" && !slices.Contains(known, u.Metric) {
+		return fmt.Errorf("until %s=%v: a %s has the metrics %s", u.Metric, u.Value, task, strings.Join(known, ", "))
+	}
+	return nil
+}
 
 // Precision is what the network computes in, as text.
 type Precision engine.Precision

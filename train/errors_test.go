@@ -39,6 +39,7 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"epochs below zero": {Config{Data: "digits", Epochs: -1}, []string{"epochs", "negative"}},
 		"frozen nothing":    {Config{Data: "digits", Frozen: []string{"dense9"}}, []string{"dense9", "dense1/weight"}},
 		"until of nothing":  {Config{Data: "digits", Until: Until{"accuracy", 0.5}, Split: data.Split{NoValidation: true}}, []string{"validation"}},
+		"until of a number": {Config{Data: "digits", Until: Until{"mae", 0.5}}, []string{"mae", "classification", "accuracy"}},
 		"one class":         {Config{Dataset: data.Slices([][]float32{{1}, {2}, {3}}, []int{0, 0, 0})}, []string{"class"}},
 		"NaN in the data":   {Config{Dataset: data.Slices([][]float32{{1, 2}, {2, float32(math.NaN())}, {3, 1}}, []int{0, 1, 0})}, []string{"x[1][1]", "NaN"}},
 		"from nothing":      {Config{Data: "digits", From: "/nowhere/model.safetensors"}, []string{"/nowhere"}},

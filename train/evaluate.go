@@ -40,17 +40,14 @@ func evaluatorOn(s *source, plan *engine.Plan) *evaluator {
 	e := &evaluator{source: s, plan: plan, batch: engine.Batch{Mode: engine.Evaluate}}
 	e.batch.In = tensors(plan.Inputs(), plan.Rows(), plan.Weights().Precision())
 	e.rowLoss, e.rowWeight = make([]float64, plan.Rows()), make([]float64, plan.Rows())
-	task, unscale := "classification", func(_ int, v float64) float64 { return v }
-	if !s.classification() {
-		task = "regression"
-		if p := s.pipeline; p != nil {
-			unscale = func(_ int, v float64) float64 { return p.Unscale(v) }
-		}
+	unscale := func(_ int, v float64) float64 { return v }
+	if p := s.pipeline; p != nil && !s.classification() {
+		unscale = func(_ int, v float64) float64 { return p.Unscale(v) }
 	}
 	for _, entry := range metric.List() {
 		// Loss, accuracy and balanced accuracy are counted anyway, and the best five of few classes say nothing.
 		counted := entry.Name == "accuracy" || entry.Name == "balanced_accuracy" || entry.Name == "top5_accuracy" && s.target.Type.Below <= 5
-		if entry.Task == task && !counted {
+		if entry.Task == s.task() && !counted {
 			e.values = append(e.values, entry.New(unscale))
 		}
 	}

@@ -82,11 +82,8 @@ func Check(c Config) (*Plan, error) {
 	}
 	train, validation, test := s.Rows()
 	p := &Plan{
-		Config: s.config, Task: "regression", Rows: [3]int{train, validation, test}, Features: s.source.inputs, Classes: s.source.classes(),
+		Config: s.config, Task: s.source.task(), Rows: [3]int{train, validation, test}, Features: s.source.inputs, Classes: s.source.classes(),
 		Threads: s.threads, Kernels: kernels, Memory: s.memory, Steps: s.Planned(), StepsPerEpoch: s.loader.Steps(), Fingerprint: s.source.print,
-	}
-	if s.source.classification() {
-		p.Task = "classification"
 	}
 	width := 4
 	if s.config.Precision == Float64 {

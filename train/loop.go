@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/metric"
 	"github.com/descent-go/descent/run"
 )
 
@@ -154,18 +155,20 @@ func (t *training) evaluate() error {
 		}
 	}
 	if u := s.config.Until; u.Metric != "" {
-		s.progress.reached = s.progress.reached || enough(u, scores.Metrics()[u.Metric])
+		v, ok := scores.Metrics()[u.Metric]
+		s.progress.reached = s.progress.reached || ok && enough(u, v)
 	}
 	return t.tell(t.evaluation(scores, mean, best))
 }
 
-// enough reports whether a metric has reached its value: losses and errors from above, the others from below.
+// enough reports whether a metric has reached its value, from the side that its own entry says is the better one.
 func enough(u Until, v float64) bool {
-	switch u.Metric {
-	case "loss", "mae", "rmse":
-		return v <= u.Value
+	for _, e := range metric.List() {
+		if e.Name == u.Metric && e.Higher {
+			return v >= u.Value
+		}
 	}
-	return v >= u.Value
+	return v <= u.Value
 }
 
 // save writes a checkpoint that belongs to the training's plan: its event comes before it, so that the record of a resumed run has it too.

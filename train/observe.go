@@ -48,7 +48,7 @@ func (t *training) start() (run.Event, error) {
 	for _, f := range s.source.inputs {
 		features += f.Type.Shape.Size()
 	}
-	task, made := "regression", s.made()
+	made := s.made()
 	d := map[string]any{
 		"form": form, "dir": t.folder.Dir(), "data": c.Data,
 		"rows":     map[string]any{"train": train, "validation": validation, "test": test},
@@ -61,7 +61,6 @@ func (t *training) start() (run.Event, error) {
 		"part": part,
 	}
 	if s.source.classification() {
-		task = "classification"
 		d["classes"] = s.source.classes()
 		majority, err := s.source.majority(rows)
 		if err != nil {
@@ -69,7 +68,7 @@ func (t *training) start() (run.Event, error) {
 		}
 		d["majority"] = majority
 	}
-	d["task"], d["loss"] = task, nn.Text(s.loss())
+	d["task"], d["loss"] = s.source.task(), nn.Text(s.loss())
 	if v, err := Registries().Encode(c.Optimizer.LR); err == nil {
 		d["schedule"] = v.String()
 	}

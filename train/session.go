@@ -71,6 +71,9 @@ func prepare(c Config) (*Session, *engine.Graph, error) {
 	if len(src.parts.Validation) == 0 && (c.Until.Metric != "" || c.EarlyStop > 0) {
 		return nil, nil, errors.New("until and early_stop need a validation part, and none is held out (split)")
 	}
+	if err := c.Until.fits(src.task()); err != nil {
+		return nil, nil, err
+	}
 	if c.Snapshots > 0 && c.Epochs == 0 && c.Steps == 0 {
 		return nil, nil, errors.New("snapshots need a training of planned length: give epochs or steps")
 	}

@@ -26,6 +26,14 @@ type source struct {
 
 func (s *source) classification() bool { return s.target.Type.Kind == engine.Index }
 
+// task is classification or regression.
+func (s *source) task() string {
+	if s.classification() {
+		return "classification"
+	}
+	return "regression"
+}
+
 // classes are the names of the outputs.
 func (s *source) classes() []string {
 	if s.pipeline != nil {
