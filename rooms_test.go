@@ -26,7 +26,7 @@ const modulePath = "github.com/descent-go/descent"
 // of the module itself. Rooms import those above them only. A word alone is the name of a floor.
 const roomsTable = `
 cellar
-	internal/kernel:
+	internal/kernel:  | golang.org/x/sys    # what the processor can do
 	internal/par:
 	internal/rng:
 	internal/spec:

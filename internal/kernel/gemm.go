@@ -48,23 +48,37 @@ func gemmNT[T Float](m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int
 }
 
 // beginGemm checks sizes and lengths, clears C unless it is added to, and
-// reports whether there is anything to add. A is stored as am by ak, B as bk by bn.
+// reports whether there is anything to add.
 func beginGemm[T Float](m, n, k int, a []T, am, ak, lda int, b []T, bk, bn, ldb int, c []T, ldc int, add bool) bool {
+	checkGemm(m, n, k, a, am, ak, lda, b, bk, bn, ldb, c, ldc)
+	if !add {
+		clearRows(m, n, c, ldc)
+	}
+	return m > 0 && n > 0 && k > 0
+}
+
+// checkGemm panics unless the slices hold their matrices. A is stored as am by
+// ak, B as bk by bn.
+func checkGemm[T Float](m, n, k int, a []T, am, ak, lda int, b []T, bk, bn, ldb int, c []T, ldc int) {
 	if m < 0 || n < 0 || k < 0 {
 		panic(fmt.Sprintf("kernel: matrix product of m %d, n %d, k %d", m, n, k))
 	}
 	if m == 0 || n == 0 {
-		return false
+		return
 	}
 	checkMatrix(am, ak, a, lda)
 	checkMatrix(bk, bn, b, ldb)
 	checkMatrix(m, n, c, ldc)
-	if !add {
-		for i := range m {
-			clear(c[i*ldc:][:n])
-		}
+}
+
+// clearRows sets the m by n values of a matrix to 0.
+func clearRows[T Float](m, n int, c []T, ldc int) {
+	if n == 0 {
+		return
 	}
-	return k > 0
+	for i := range m {
+		clear(c[i*ldc:][:n])
+	}
 }
 
 // gemmRows is C += A·B for A with element (i, p) at i*ai + p*ap and B [k,n].

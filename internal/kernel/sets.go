@@ -17,16 +17,17 @@ type set struct {
 	f64  func() *Table[float64]
 }
 
+// piece is the most values that one call of assembly gets.
+const piece = 1 << 13
+
 // sets lists all sets that this program was built with, best first.
 func sets() []set {
-	return []set{
-		{
-			name: "portable",
-			runs: func() bool { return true },
-			f32:  portable[float32],
-			f64:  portable[float64],
-		},
-	}
+	return append(vectorSets(), set{
+		name: "portable",
+		runs: func() bool { return true },
+		f32:  portable[float32],
+		f64:  portable[float64],
+	})
 }
 
 // For returns the kernels of the set of that name; "" means the best that this

@@ -1,0 +1,210 @@
+package main
+
+// Tiles of a matrix product. A tile is some rows of C, a few registers across;
+// its sums rest in registers while k runs from 0 upwards, starting from C or
+// from 0. In each round the vectors of one row of B are loaded, and each row's
+// number of A is broadcast and multiplied into its sums. Every lane is a sum of
+// its own, so the shape of the tile leaves the bits alone.
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// tiles writes a function for each width, and for full and partial vectors.
+func (t *target) tiles() {
+	for width := t.width; width >= 1; width-- {
+		t.strip(width, false)
+		t.strip(width, true)
+	}
+}
+
+// strip writes the function that computes a strip of C, width registers across.
+func (t *target) strip(width int, partial bool) {
+	name, last := fmt.Sprintf("Strip%d", width), ""
+	if partial {
+		name += "Part"
+		last = fmt.Sprintf(", of which the last %d columns have only tail", t.lanes)
+	}
+	t.function(name, "func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add, tail int)",
+		fmt.Sprintf("computes a strip of a matrix product, m rows by %d columns%s:", width*t.lanes, last),
+		"",
+		"	for i := range m {",
+		"		for j := range columns {",
+		"			s := c[i*ldc+j] // 0 if add is 0",
+		"			for p := range k {",
+		fmt.Sprintf("				s = fma(a[i/%d*at+i%%%d*ai+p*ap], b[p*bp+j], s)", t.rows, t.rows),
+		"			}",
+		"			c[i*ldc+j] = s",
+		"		}",
+		"	}",
+		"",
+		"k is at least 1.")
+	s := &stripCode{t: t, width: width}
+	s.m, s.a, s.b, s.c = Load(Param("m"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64())
+	s.ai, s.ap, s.bp, s.ldc = Load(Param("ai"), GP64()), Load(Param("ap"), GP64()), Load(Param("bp"), GP64()), Load(Param("ldc"), GP64())
+	for _, stride := range []Register{s.ai, s.ap, s.bp, s.ldc} {
+		SHLQ(U8(2), stride)
+	}
+	s.ai3 = GP64()
+	LEAQ(Mem{Base: s.ai, Index: s.ai, Scale: 2}, s.ai3)
+	if partial {
+		n := Load(Param("tail"), GP64())
+		var at Register
+		if !t.wide() {
+			at = t.regs[15]
+		}
+		m := t.mask(n, at)
+		s.tail = &m
+	}
+
+	Label("full")
+	CMPQ(s.m, U8(t.rows))
+	JLT(LabelRef("rest"))
+	s.tile(t.rows)
+	at := Load(Param("at"), GP64())
+	LEAQ(Mem{Base: s.a, Index: at, Scale: 4}, s.a)
+	SUBQ(U8(t.rows), s.m)
+	for range t.rows / 2 {
+		LEAQ(Mem{Base: s.c, Index: s.ldc, Scale: 2}, s.c)
+	}
+	JMP(LabelRef("full"))
+
+	Label("rest")
+	for rows := t.rows - 1; rows >= 1; rows-- {
+		CMPQ(s.m, U8(rows))
+		JEQ(LabelRef(fmt.Sprintf("rows%d", rows)))
+	}
+	Label("end")
+	t.end()
+	for rows := t.rows - 1; rows >= 1; rows-- {
+		Label(fmt.Sprintf("rows%d", rows))
+		s.tile(rows)
+		JMP(LabelRef("end"))
+	}
+}
+
+// stripCode writes the tiles of one strip.
+type stripCode struct {
+	t                    *target
+	width                int
+	tail                 *mask // of the last vector; nil when it is full
+	m, a, b, c           Register
+	ai, ai3, ap, bp, ldc Register
+}
+
+// The registers are for a row of B, for numbers of A, for sums, in this order.
+func (s *stripCode) number(row int) Register {
+	if s.t.wide() { // several registers cost nothing here
+		return s.t.regs[s.width+row%5]
+	}
+	return s.t.regs[s.width]
+}
+
+func (s *stripCode) sum(row, v int) Register {
+	first := s.width + 1
+	if s.t.wide() {
+		first = s.width + 5
+	}
+	return s.t.regs[first+row*s.width+v]
+}
+
+// rowsOf gives the addresses of rows 0..rows-1 that begin stride apart from base:
+// every four rows have a pointer of their own.
+func rowsOf(base, stride, stride3 Register, rows int) (pointers []Register, at func(row int) Mem) {
+	for first := 0; first < rows; first += 4 {
+		p := GP64()
+		if first == 0 {
+			MOVQ(base, p)
+		} else {
+			LEAQ(Mem{Base: pointers[len(pointers)-1], Index: stride, Scale: 4}, p)
+		}
+		pointers = append(pointers, p)
+	}
+	return pointers, func(row int) Mem {
+		p := pointers[row/4]
+		switch row % 4 {
+		case 0:
+			return Mem{Base: p}
+		case 1:
+			return Mem{Base: p, Index: stride, Scale: 1}
+		case 2:
+			return Mem{Base: p, Index: stride, Scale: 2}
+		}
+		return Mem{Base: p, Index: stride3, Scale: 1}
+	}
+}
+
+// eachOfC calls f for each vector of the tile with its address.
+func (s *stripCode) eachOfC(rows int, f func(sum Register, at Mem, tail bool)) {
+	p := GP64()
+	MOVQ(s.c, p)
+	for row := range rows {
+		for v := range s.width {
+			f(s.sum(row, v), Mem{Base: p, Disp: v * s.t.bytes()}, s.tail != nil && v == s.width-1)
+		}
+		if row < rows-1 {
+			ADDQ(s.ldc, p)
+		}
+	}
+}
+
+func (s *stripCode) tile(rows int) {
+	t := s.t
+	label := func(name string) string { return fmt.Sprintf("%s%d", name, rows) }
+	add := Load(Param("add"), GP64())
+	TESTQ(add, add)
+	JZ(LabelRef(label("zero")))
+	s.eachOfC(rows, func(sum Register, at Mem, tail bool) {
+		if tail {
+			s.tail.load(at, sum)
+		} else {
+			VMOVUPS(at, sum)
+		}
+	})
+	JMP(LabelRef(label("begin")))
+	Label(label("zero"))
+	for row := range rows {
+		for v := range s.width {
+			t.zero(s.sum(row, v))
+		}
+	}
+	Label(label("begin"))
+
+	pointers, a := rowsOf(s.a, s.ai, s.ai3, rows)
+	b, k := GP64(), Load(Param("k"), GP64())
+	MOVQ(s.b, b)
+	Label(label("k"))
+	for v := range s.width {
+		at := Mem{Base: b, Disp: v * t.bytes()}
+		if s.tail != nil && v == s.width-1 {
+			s.tail.load(at, t.regs[v])
+		} else {
+			VMOVUPS(at, t.regs[v])
+		}
+	}
+	for row := range rows {
+		to := s.number(row)
+		VBROADCASTSS(a(row), to)
+		for v := range s.width {
+			VFMADD231PS(t.regs[v], to, s.sum(row, v))
+		}
+	}
+	ADDQ(s.bp, b)
+	for _, p := range pointers {
+		ADDQ(s.ap, p)
+	}
+	DECQ(k)
+	JNZ(LabelRef(label("k")))
+
+	s.eachOfC(rows, func(sum Register, at Mem, tail bool) {
+		if tail {
+			s.tail.store(sum, at)
+		} else {
+			VMOVUPS(sum, at)
+		}
+	})
+}

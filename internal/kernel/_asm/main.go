@@ -1,0 +1,34 @@
+// Command asm writes the assembly of package kernel. It is run by go generate
+// there, once for each instruction set:
+//
+//	go run . -set avx512 -pkg kernel -out ../avx512_amd64.s -stubs ../avx512_amd64.go
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+
+	. "github.com/mmcloughlin/avo/build"
+)
+
+func main() {
+	set := flag.String("set", "", "instruction set: avx512 or avx2")
+	flag.Parse()
+	sets := map[string]*target{avx512.name: avx512, avx2.name: avx2}
+	t := sets[*set]
+	if t == nil {
+		log.Fatalf("set %q: avx512 or avx2 is wanted", *set)
+	}
+	ConstraintExpr("amd64")
+	t.tiles()
+	t.copies()
+	t.elementwise()
+	t.exponentials()
+	t.updates()
+	t.reductions()
+	t.limit()
+	Generate()
+}
+
+func hex(v uint32) string { return fmt.Sprintf("%08x", v) }

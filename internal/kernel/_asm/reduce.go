@@ -1,0 +1,308 @@
+package main
+
+// Reductions. Sums are in float64 and have the tree of Table.Sum: the four lanes
+// of a register are its four interleaved sums, and several leaves of the tree are
+// summed beside each other to hide the latency of an addition.
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+const leaf = 512
+
+func (t *target) reductions() {
+	t.leaves()
+	t.oneLeaf()
+	t.sumRows()
+	t.nonFinite()
+	t.maximum()
+	t.softmax()
+}
+
+// product adds four products of a and b to a sum; each is exact in float64.
+func product(a, b Mem, sum Register) {
+	x, y := YMM(), YMM()
+	VCVTPS2PD(a, x)
+	VCVTPS2PD(b, y)
+	VFMADD231PD(y, x, sum)
+}
+
+// addUp leaves (s0+s1)+(s2+s3) in the register's first lane.
+func addUp(s VecVirtual) Register {
+	high, r := XMM(), XMM()
+	VEXTRACTF128(U8(1), s, high)
+	VHADDPD(high, s.AsX(), r)
+	// r is s0+s1, s2+s3
+	VPERMILPD(U8(1), r, high)
+	VADDSD(high, r, r)
+	return r
+}
+
+func (t *target) leaves() {
+	for count := 4; count >= 2; count-- {
+		t.function(fmt.Sprintf("Leaves%d", count), "func(a, b *float32) (s0, s1, s2, s3 float64)",
+			fmt.Sprintf("returns the sums of float64(a[i])*float64(b[i]) of the first %d leaves of %d values.", count, leaf))
+		a, b, k := Load(Param("a"), GP64()), Load(Param("b"), GP64()), GP64()
+		var sums []VecVirtual
+		for range count {
+			s := YMM()
+			VXORPS(s, s, s)
+			sums = append(sums, s)
+		}
+		MOVQ(U32(leaf/4), k)
+		Label("loop")
+		for i, s := range sums {
+			product(Mem{Base: a, Disp: 4 * leaf * i}, Mem{Base: b, Disp: 4 * leaf * i}, s)
+		}
+		ADDQ(U8(16), a)
+		ADDQ(U8(16), b)
+		DECQ(k)
+		JNZ(LabelRef("loop"))
+		for i := range 4 {
+			r := XMM()
+			if i < count {
+				r = addUp(sums[i]).(VecVirtual)
+			} else {
+				VXORPS(r, r, r)
+			}
+			to, err := ReturnIndex(i).Resolve()
+			if err != nil {
+				panic(err)
+			}
+			VMOVSD(r, to.Addr)
+		}
+		t.end()
+	}
+}
+
+func (t *target) oneLeaf() {
+	t.function("Leaf", "func(n int, a, b *float32) float64",
+		fmt.Sprintf("returns the sum of float64(a[i])*float64(b[i]) of a leaf of n values, at most %d.", leaf))
+	n, a, b := Load(Param("n"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
+	s := YMM()
+	VXORPS(s, s, s)
+	Label("loop")
+	CMPQ(n, U8(4))
+	JLT(LabelRef("rest"))
+	product(Mem{Base: a}, Mem{Base: b}, s)
+	ADDQ(U8(16), a)
+	ADDQ(U8(16), b)
+	SUBQ(U8(4), n)
+	JMP(LabelRef("loop"))
+	Label("rest")
+	first, high := XMM(), XMM()
+	VEXTRACTF128(U8(1), s, high)
+	VMOVAPS(s.AsX(), first)
+	Label("single")
+	TESTQ(n, n)
+	JZ(LabelRef("sum"))
+	x, y := XMM(), XMM()
+	VMOVSS(Mem{Base: a}, x)
+	VMOVSS(Mem{Base: b}, y)
+	VCVTSS2SD(x, x, x)
+	VCVTSS2SD(y, y, y)
+	VFMADD231SD(y, x, first) // leaves the second lane
+	ADDQ(U8(4), a)
+	ADDQ(U8(4), b)
+	DECQ(n)
+	JMP(LabelRef("single"))
+	Label("sum")
+	VHADDPD(high, first, first)
+	VPERMILPD(U8(1), first, high)
+	VADDSD(high, first, first)
+	to, err := ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VMOVSD(first, to.Addr)
+	t.end()
+}
+
+// sumRows writes the sum of rows, up to four registers across.
+func (t *target) sumRows() {
+	const across = 4
+	t.function("SumRows", "func(rows, cols int, dst, x *float32, ldx, add int)",
+		fmt.Sprintf("is sumRows for 1 to %d columns.", across*t.lanes))
+	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
+	dst, x := Load(Param("dst"), GP64()), Load(Param("x"), GP64())
+	ldx, add := Load(Param("ldx"), GP64()), Load(Param("add"), GP64())
+	SHLQ(U8(2), ldx)
+	for width := across; width >= 1; width-- {
+		name := func(s string) string { return fmt.Sprintf("%s%d", s, width) }
+		if width > 1 {
+			CMPQ(cols, U8(t.lanes*(width-1)))
+			JLE(LabelRef(fmt.Sprintf("width%d", width-1)))
+		}
+		tail := GP64()
+		MOVQ(cols, tail)
+		SUBQ(U8(t.lanes*(width-1)), tail)
+		m := t.mask(tail, nil)
+		at := func(base Register, v int) (p place, slice Register) {
+			p = place{t: t, disp: v * t.bytes()}
+			if v == width-1 {
+				p.mask = &m
+			}
+			return p, base
+		}
+		var sums []Register
+		for range width {
+			s := t.vec()
+			t.zero(s)
+			sums = append(sums, s)
+		}
+		TESTQ(add, add)
+		JZ(LabelRef(name("loop")))
+		for v, s := range sums {
+			p, slice := at(dst, v)
+			VADDPS(p.load(slice), s, s)
+		}
+		Label(name("loop"))
+		TESTQ(rows, rows)
+		JZ(LabelRef(name("store")))
+		for v, s := range sums {
+			p, slice := at(x, v)
+			VADDPS(p.load(slice), s, s)
+		}
+		ADDQ(ldx, x)
+		DECQ(rows)
+		JMP(LabelRef(name("loop")))
+		Label(name("store"))
+		for v, s := range sums {
+			p, slice := at(dst, v)
+			p.store(s, slice)
+		}
+		t.end()
+		if width > 1 {
+			Label(fmt.Sprintf("width%d", width-1))
+		}
+	}
+}
+
+// nonFinite adds up x-x, which is NaN for NaN and infinities, else 0.
+func (t *target) nonFinite() {
+	t.function("Finite", "func(n int, x *float32) float32",
+		"returns 0 if all of n values are finite, else NaN.")
+	n, x := Load(Param("n"), GP64()), Load(Param("x"), GP64())
+	sum := t.vec()
+	t.zero(sum)
+	t.each(n, 4, func(p place) {
+		v := p.load(x)
+		VSUBPS(v, v, v)
+		VORPS(v, sum, sum)
+	})
+	t.result(t.across(sum, VORPS))
+}
+
+// across combines the lanes of a register into its first.
+func (t *target) across(r Register, op func(...Op)) Register {
+	v := r.(VecVirtual)
+	if t.wide() {
+		half := YMM()
+		VEXTRACTF64X4(U8(1), v, half)
+		op(half, v.AsY(), v.AsY())
+	}
+	half := XMM()
+	VEXTRACTF128(U8(1), v.AsY(), half)
+	op(half, v.AsX(), v.AsX())
+	VPERMILPS(U8(0x4e), v.AsX(), half)
+	op(half, v.AsX(), v.AsX())
+	VPERMILPS(U8(0xb1), v.AsX(), half)
+	op(half, v.AsX(), v.AsX())
+	return v.AsX()
+}
+
+// result returns the first lane.
+func (t *target) result(r Register) {
+	to, err := ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VMOVSS(r, to.Addr)
+	t.end()
+}
+
+// greatest takes the maximum of x's places into most; lanes that a mask leaves
+// out are -Inf.
+func (t *target) greatest(p place, x, most Register) {
+	v := p.load(x)
+	if p.mask == nil {
+		VMAXPS(v, most, most)
+		return
+	}
+	if t.wide() {
+		VMAXPS(v, most, p.mask.r, most)
+		return
+	}
+	VMAXPS(v, most, v)
+	VBLENDVPS(p.mask.r, v, most, most)
+}
+
+const minusInfinity = 0xff800000
+
+func (t *target) maximum() {
+	t.function("Max", "func(n int, x *float32) float32",
+		"returns the greatest of n values that hold no NaN, -Inf if n is 0.")
+	n, x, most := Load(Param("n"), GP64()), Load(Param("x"), GP64()), t.vec()
+	VMOVUPS(bits(minusInfinity), most)
+	t.each(n, 4, func(p place) { t.greatest(p, x, most) })
+	t.result(t.across(most, VMAXPS))
+}
+
+// softmax writes the exponentials of a row and their sum in float64.
+func (t *target) softmax() {
+	t.function("ExpSum", "func(n int, dst, x *float32, top float32) float64",
+		"is dst[i] = exp(x[i]-top) for n values and returns their sum.")
+	n, dst, x := Load(Param("n"), GP64()), Load(Param("dst"), GP64()), Load(Param("x"), GP64())
+	top := t.broadcast(argument("top"))
+	high, low := t.expBounds()
+	sum := t.vec()
+	t.zero(sum)
+	t.each(n, 1, func(p place) {
+		v := p.load(x)
+		VSUBPS(top, v, v)
+		t.exp(v, high, low)
+		p.store(v, dst)
+		if p.mask != nil { // the other lanes hold exp(-top)
+			if t.wide() {
+				VMOVAPS_Z(v, p.mask.r, v)
+			} else {
+				VANDPS(p.mask.r, v, v)
+			}
+		}
+		lowHalf, highHalf := v.(VecVirtual).AsX(), XMM()
+		wideLow, wideHigh := t.vec(), t.vec()
+		if t.wide() {
+			h := YMM()
+			VEXTRACTF64X4(U8(1), v, h)
+			VCVTPS2PD(v.(VecVirtual).AsY(), wideLow)
+			VCVTPS2PD(h, wideHigh)
+		} else {
+			VEXTRACTF128(U8(1), v, highHalf)
+			VCVTPS2PD(lowHalf, wideLow)
+			VCVTPS2PD(highHalf, wideHigh)
+		}
+		VADDPD(wideHigh, wideLow, wideLow)
+		VADDPD(wideLow, sum, sum)
+	})
+	s := sum.(VecVirtual)
+	if t.wide() {
+		h := YMM()
+		VEXTRACTF64X4(U8(1), s, h)
+		VADDPD(h, s.AsY(), s.AsY())
+	}
+	h := XMM()
+	VEXTRACTF128(U8(1), s.AsY(), h)
+	VADDPD(h, s.AsX(), s.AsX())
+	VPERMILPD(U8(1), s.AsX(), h)
+	VADDSD(h, s.AsX(), s.AsX())
+	to, err := ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VMOVSD(s.AsX(), to.Addr)
+	t.end()
+}

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package kernel
+
+// vectorSets are the sets beside the portable one.
+func vectorSets() []set { return nil }
