@@ -17,9 +17,8 @@ import (
 // Epsilon is inside both roots everywhere. It is no mere guard: it sets the length of the first steps, sqrt(epsilon), so that small values
 // make for a slow start.
 //
-// Defaults: rho 0.95 and epsilon 1e-6 as the paper, and rate 1, which leaves the paper's step as it is. PyTorch and Optax have rho 0.9
-// (PyTorch with rate 1, Optax with none), Keras rho 0.95, epsilon 1e-7 and rate 0.001, a thousand times slower than the paper. State: two
-// numbers a weight.
+// Defaults: rho 0.95 and epsilon 1e-6 as the paper, and rate 1, which leaves the paper's step as it is; [Info.Differs] has those of others.
+// State: two numbers a weight.
 type Adadelta struct {
 	Rho     float64 `spec:",min=0,lt=1" help:"decay of the means of squares"`
 	Epsilon float64 `spec:",gt=0" help:"inside both roots; its root is the length of the first steps"`
@@ -45,6 +44,13 @@ func (Adadelta) Info() Info {
 		Weaknesses: []string{
 			"Slow at first: epsilon sets the length of the first steps",
 			"Requires as much memory for the state as Adam",
+		},
+		Differs: []string{
+			"PyTorch: rho 0.9",
+			"Keras: epsilon 1e-7, and rate 0.001, a thousand times slower than the paper",
+			"Optax: rho 0.9, no rate by default",
+			"paper: no rate; 1 is the same",
+			coupledDiffers,
 		},
 	}
 }

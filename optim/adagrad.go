@@ -12,11 +12,10 @@ import (
 //	G = G + g²
 //	w = w - lr g / (sqrt(G) + epsilon)
 //
-// The survey and the paper have epsilon outside the root, as PyTorch. Inside chooses sqrt(G + epsilon), as Keras and Optax.
+// The survey and the paper have epsilon outside the root. Inside chooses sqrt(G + epsilon).
 //
-// Defaults: rate 0.01, epsilon 1e-10 and G = 0 at first, as PyTorch; PyTorch's lr_decay, off by default, is a schedule here. Keras has rate
-// 0.001, epsilon 1e-7 and G = 0.1 at first, Optax the same without a rate. A G that begins above 0 takes the edge off the first steps, which
-// are otherwise lr long in every weight, however small the gradient. State: one number a weight.
+// Defaults: rate 0.01, epsilon 1e-10 and G = 0 at first, as PyTorch; [Info.Differs] has those of others. A G that begins above 0 takes the
+// edge off the first steps, which are otherwise lr long in every weight, however small the gradient. State: one number a weight.
 type AdaGrad struct {
 	Epsilon float64 `spec:",min=0" help:"added to the root of the sum of squares"`
 	Initial float64 `spec:",min=0" help:"the sum of squares at first"`
@@ -46,6 +45,12 @@ func (a AdaGrad) Info() Info {
 		Weaknesses: []string{
 			"Steps shrink like 1/sqrt(t) while gradients stay as they are, and may be too short before the end",
 			"Early large gradients slow a weight forever",
+		},
+		Differs: []string{
+			"PyTorch: the same form and defaults; its lr_decay, off by default, is a schedule here",
+			"Keras: epsilon inside the root (inside=true); rate 0.001, epsilon 1e-7 and G = 0.1 at first (initial=0.1)",
+			"Optax: form, epsilon and first G as Keras, no rate by default; where G is 0 no step",
+			coupledDiffers,
 		},
 	}
 }

@@ -19,10 +19,10 @@ import (
 // The survey writes sqrt(v' + epsilon); Survey chooses that. There epsilon acts like its root outside: with 1e-8, gradients below 1e-4 are
 // no longer rescaled, so that a loss scaled by 1e-5 trains hardly at all. Take 1e-16 for the same behavior.
 //
-// Defaults: beta1 0.9, beta2 0.999, epsilon 1e-8, as the paper, PyTorch and Optax, and rate 0.001 there. Keras has epsilon 1e-7 and adds
-// it to the uncorrected root (the paper's section 2, last paragraph), as TF1. Optax has a second epsilon inside the root, 0 by default.
+// Defaults: beta1 0.9, beta2 0.999, epsilon 1e-8, as the paper, and rate 0.001 there; [Info.Differs] says how PyTorch, Keras and Optax have
+// it.
 //
-// State: two numbers a weight. A weight decay set here is added to the gradient (coupled), as in PyTorch's Adam; AdamW is the other one.
+// State: two numbers a weight. A weight decay set here is added to the gradient (coupled); AdamW is the other one.
 type Adam struct {
 	Beta1   float64 `spec:",min=0,lt=1" help:"decay of the mean of gradients"`
 	Beta2   float64 `spec:",min=0,lt=1" help:"decay of the mean of squared gradients"`
@@ -31,6 +31,12 @@ type Adam struct {
 }
 
 var _ Rule = Adam{}
+
+// Lines of [Info.Differs] that Adam and its kin share.
+const (
+	kerasAdam = "Keras: epsilon is 1e-7 and added to the uncorrected root (last paragraph of section 2 of Adam's paper)"
+	optaxAdam = "Optax: a second epsilon inside the root, 0 by default"
+)
 
 // NewAdam is Adam with the paper's defaults.
 func NewAdam(lr float64) Optimizer {
@@ -53,6 +59,12 @@ func (a Adam) Info() Info {
 		Weaknesses: []string{
 			"Generalizes worse than tuned momentum in some vision tasks",
 			"Requires twice the memory of the weights for the state",
+		},
+		Differs: []string{
+			"PyTorch: the same form and defaults", kerasAdam, optaxAdam,
+			"TF1: epsilon added to the uncorrected root, as in Keras",
+			"survey: epsilon inside the root (survey=true), where 1e-8 acts like 1e-4 outside",
+			coupledDiffers,
 		},
 	}
 }

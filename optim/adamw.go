@@ -7,10 +7,10 @@ import "github.com/descent-go/descent/engine"
 //	w = w - lr decay w
 //	w = Adam's step from the gradient without decay
 //
-// Like PyTorch, Keras and Optax, decay is multiplied by the whole learning rate, so that it follows the schedule and must be tuned again
-// with the rate; the paper multiplies it by the schedule's factor alone. Biases and norms are not decayed (decay_all does).
+// Decay is multiplied by the whole learning rate, so that it follows the schedule and must be tuned again with the rate. Biases and norms
+// are not decayed (decay_all does).
 //
-// Defaults: Adam's, and decay 0.01 as PyTorch; Keras has 0.004, Optax 1e-4. State: two numbers a weight.
+// Defaults: Adam's, and decay 0.01 as PyTorch; [Info.Differs] says how the paper, Keras and Optax have it. State: two numbers a weight.
 type AdamW struct {
 	Beta1   float64 `spec:",min=0,lt=1" help:"decay of the mean of gradients"`
 	Beta2   float64 `spec:",min=0,lt=1" help:"decay of the mean of squared gradients"`
@@ -38,6 +38,11 @@ func (a AdamW) Info() Info {
 			"The usual choice for transformers",
 		},
 		Weaknesses: []string{"Requires twice the memory of the weights for the state"},
+		Differs: []string{
+			"paper: decay is multiplied by the schedule's factor alone; PyTorch, Keras and Optax multiply it by the whole rate, as here",
+			"weight decay: 0.01 in PyTorch, 0.004 in Keras, 1e-4 in Optax by default; all three reach biases and norms too (decay_all=true)",
+			kerasAdam, optaxAdam,
+		},
 	}
 }
 

@@ -14,11 +14,9 @@ import (
 //	x = max(x, v)
 //	w = w - lr m / (1-beta1^t) / (sqrt(x / (1-beta2^t)) + epsilon)
 //
-// The paper has neither corrections of the bias nor epsilon; Paper leaves out the former. PyTorch and Keras take the largest v and then
-// correct it, as here; Optax takes the largest of corrected v.
+// The paper has neither corrections of the bias nor epsilon; Paper leaves out the former.
 //
-// Defaults: beta1 0.9, beta2 0.999, epsilon 1e-8 as PyTorch and Optax; Keras has 1e-7, added to the uncorrected root. In PyTorch and Keras
-// it is a switch of Adam. State: three numbers a weight.
+// Defaults: beta1 0.9, beta2 0.999, epsilon 1e-8; [Info.Differs] says how PyTorch, Keras and Optax have it. State: three numbers a weight.
 type AMSGrad struct {
 	Beta1   float64 `spec:",min=0,lt=1" help:"decay of the mean of gradients"`
 	Beta2   float64 `spec:",min=0,lt=1" help:"decay of the mean of squared gradients"`
@@ -50,6 +48,13 @@ func (a AMSGrad) Info() Info {
 			"Rarely better than Adam in practice",
 			"One early spike of a gradient slows a weight forever",
 			"Requires half as much state again as Adam",
+		},
+		Differs: []string{
+			"PyTorch and Keras: a switch of Adam; the largest v is taken and then corrected, as here",
+			"Optax: the largest of corrected v is taken",
+			kerasAdam, optaxAdam,
+			"paper: no correction of the bias (paper=true) and no epsilon",
+			coupledDiffers,
 		},
 	}
 }

@@ -1,6 +1,8 @@
 package optim_test
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +47,44 @@ func TestCardsAreComplete(t *testing.T) {
 	}
 	if !slices.Equal(names, listed) {
 		t.Errorf("cards %v, the list %v", names, listed)
+	}
+}
+
+// Every rule says how PyTorch, Keras and Optax have it, and the settings that it names for their forms are its own and change it.
+func TestCardsTellWhereOthersDiffer(t *testing.T) {
+	setting := regexp.MustCompile(`(?:([a-z]+)\()?([a-z_]+=[a-z0-9.]+)`)
+	for _, name := range listed {
+		c := cardOf(t, name)
+		all := "" // without the line that most rules share
+		for _, line := range c.Differs {
+			if !strings.HasPrefix(line, "weight decay: ") {
+				all += line + "\n"
+			}
+		}
+		for _, who := range []string{"PyTorch", "Keras", "Optax"} {
+			if !strings.Contains(all, who) {
+				t.Errorf("%s: no word of %s", name, who)
+			}
+		}
+		for _, line := range c.Differs {
+			topic, how, found := strings.Cut(line, ": ")
+			if !found || topic == "" || len(topic) > 30 || how == "" || len(line) > 170 || strings.HasSuffix(line, ".") {
+				t.Errorf("%s: %q: a short line such as \"Keras: epsilon 1e-7\" is wanted", name, line)
+			}
+			for _, m := range setting.FindAllStringSubmatch(line, -1) {
+				of := cmp.Or(m[1], name)
+				given := m[2]
+				if given == "folded=true" {
+					given += ", mu=0.9" // no velocity otherwise
+				}
+				o, err := optim.Parse(of + "(" + given + ")")
+				if err != nil {
+					t.Errorf("%s: %q: %v", name, line, err)
+				} else if o.Rule == c.Default.Rule && o.Decay == c.Default.Decay {
+					t.Errorf("%s: %q: %s is the default", name, line, m[2])
+				}
+			}
+		}
 	}
 }
 

@@ -26,6 +26,10 @@ type Decay struct {
 	All     bool    `spec:"decay_all" help:"decay biases and norms too"`
 }
 
+// coupledDiffers is the line of [Info.Differs] that rules share whose decay is coupled by default.
+const coupledDiffers = "weight decay: PyTorch adds it to the gradient, as here; Keras shrinks the weights (coupled=false); " +
+	"both reach biases and norms too (decay_all=true)"
+
 // Validate refuses rates that are negative or not finite.
 func (d Decay) Validate() error {
 	var p problems

@@ -15,14 +15,13 @@ import (
 //	v = mu v + lr r (g + decay w)
 //	w = w - v
 //
-// with r = 1 where |w| or |g| is zero. Joint takes |g + decay w| as the denominator, as Optax and timm do. The rate is inside v, as in
-// the paper and Optax; timm has it outside.
+// with r = 1 where |w| or |g| is zero. Joint takes |g + decay w| as the denominator. The rate is inside v, as in the paper.
 //
 // Biases and norms take the plain step, r = 1 without decay, as every recipe has it (You and others' own code, MLPerf); All and decay_all
 // change that. Mind what it means: their rate is lr itself, which is large here.
 //
-// Defaults: trust 0.001, mu 0.9, decay 5e-4, as the paper; Optax has decay 0, timm too. PyTorch and Keras have no LARS. State: one number
-// a weight. Decay has its place in the formula: coupled does not apply.
+// Defaults: trust 0.001, mu 0.9, decay 5e-4, as the paper; [Info.Differs] says who else has it, and how. State: one number a weight. Decay
+// has its place in the formula: coupled does not apply.
 type LARS struct {
 	Mu    float64 `spec:",min=0,lt=1" help:"momentum"`
 	Trust float64 `spec:",gt=0" help:"trust coefficient"`
@@ -55,6 +54,12 @@ func (l LARS) Info() Info {
 			"Needs warm-up, and its rate is of another size than that of momentum",
 			"Norms of each layer take one more pass over weights and gradient",
 			"No gain at small batches",
+		},
+		Differs: []string{
+			"PyTorch and Keras: they have no LARS",
+			"Optax: |g + decay w| in the denominator (joint=true); decay 0 by default; biases and norms are scaled and decayed too unless masked " +
+				"(trust_all=true, decay_all=true)",
+			"timm: |g + decay w| in the denominator (joint=true); decay 0 by default; the rate is outside the velocity, which has no setting here",
 		},
 	}
 }

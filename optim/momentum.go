@@ -8,12 +8,12 @@ import (
 )
 
 // Momentum is SGD with momentum (Polyak 1964; Rumelhart, Hinton and Williams 1986, equation 9; Sutskever and others 2013). There are two
-// forms. The field's, the default (PyTorch, Optax, TF1):
+// forms. The field's, the default:
 //
 //	v = mu v + (1-dampening) g
 //	w = w - lr v              with Nesterov: w = w - lr (g + mu v)
 //
-// and the survey's (section 3.2; Keras; Sutskever and others):
+// and the survey's (section 3.2; Sutskever and others):
 //
 //	v = mu v + lr g
 //	w = w - v                 with Nesterov: w = w - (lr g + mu v)
@@ -21,10 +21,10 @@ import (
 // They walk the same way while the rate stays as it is. When it falls, the survey's form goes on with the speed of the old rate for some
 // 1/(1-mu) steps: after a drop by ten at mu 0.9 it moves 3.8 in the next five steps where the other moves 0.5 (g = 1, new rate 0.1).
 //
-// The first step has v = g, without dampening, as in PyTorch. Nesterov's (1983) look-ahead is in the shifted form that all frameworks
-// use: the weights held are those at the look-ahead point.
+// The first step has v = g, without dampening. Nesterov's (1983) look-ahead is in the shifted form that all frameworks use: the weights
+// held are those at the look-ahead point.
 //
-// Defaults: mu 0.9, as the survey; PyTorch and Keras start from 0. State: one number a weight.
+// Defaults: mu 0.9, as the survey; [Info.Differs] says which form and defaults others have. State: one number a weight.
 type Momentum struct {
 	Mu        float64 `spec:",min=0,lt=1" help:"momentum"`
 	Dampening float64 `spec:",min=0,lt=1" help:"how much of the gradient is kept out of the velocity"`
@@ -58,6 +58,13 @@ func (m Momentum) Info() Info {
 		Weaknesses: []string{
 			"Sensitive to the learning rate and to mu",
 			"One rate for all weights: needs inputs and layers of like scale",
+		},
+		Differs: []string{
+			"PyTorch: this form, its first step without dampening too; mu 0 by default",
+			"Keras: the rate inside the velocity (survey=true); mu 0 by default",
+			"Optax and TF1: this form; Optax has no dampening and by default no momentum",
+			"survey: the rate inside the velocity (survey=true), which differs as soon as the rate changes",
+			coupledDiffers,
 		},
 	}
 }

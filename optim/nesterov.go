@@ -16,9 +16,7 @@ import (
 // is the right one. Survey puts the rate inside the velocity, as the survey writes momentum: v = mu v + lr g; w = w - (lr g + mu v). Both
 // walk the same way while the rate stays as it is; see Momentum.
 //
-// Defaults: mu 0.9. PyTorch, Keras and Optax have no rule of this name but a switch of SGD with momentum, off by default; momentum(nesterov=true)
-// is that switch and the same rule. PyTorch and Optax have the rate outside the velocity, Keras inside. Sutskever and others raise mu up to
-// 0.999 over the training. State: one number a weight.
+// Defaults: mu 0.9; [Info.Differs] says how PyTorch, Keras and Optax have it. State: one number a weight.
 type Nesterov struct {
 	Mu     float64 `spec:",gt=0,lt=1" help:"momentum"`
 	Survey bool    `help:"the survey's form: the rate inside the velocity"`
@@ -46,6 +44,12 @@ func (n Nesterov) Info() Info {
 		Weaknesses: []string{
 			"Sensitive to the learning rate and to mu",
 			"One rate for all weights: needs inputs and layers of like scale",
+		},
+		Differs: []string{
+			"PyTorch, Keras and Optax: no rule of this name but a switch of SGD with momentum, off by default; momentum(nesterov=true) is that switch",
+			"Keras: the rate inside the velocity (survey=true); PyTorch and Optax have it outside, as here",
+			"Sutskever and others: the weights held are those before the look-ahead; mu rises up to 0.999 over the training",
+			coupledDiffers,
 		},
 	}
 }

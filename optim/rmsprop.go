@@ -13,22 +13,22 @@ import (
 //	d = g / (sqrt(v) + epsilon)
 //	w = w - lr d
 //
-// The survey writes sqrt(v + epsilon), as TF1, Keras and, by default, Optax do; Survey chooses that. Inside, epsilon acts like its root
-// outside: 1e-8 there is 1e-4 here for small gradients.
+// The survey writes sqrt(v + epsilon); Survey chooses that. Inside, epsilon acts like its root outside: 1e-8 there is 1e-4 here for small
+// gradients.
 //
 // Centered takes the variance in place of the mean square (Graves 2013, arXiv 1308.0850, equations 38 to 41, where epsilon 1e-4 is inside):
 //
 //	a = rho a + (1-rho) g
 //	d = g / (sqrt(v - a²) + epsilon)
 //
-// Where rounding makes v - a² negative, 0 is taken; PyTorch and Optax give NaN.
+// Where rounding makes v - a² negative, 0 is taken.
 //
-// With momentum mu, the step goes through a velocity, which RMSProp as published does not have: m = mu m + d; w = w - lr m, as PyTorch;
-// with Folded m = mu m + lr d; w = w - m, as Keras, Optax and Graves. Both walk the same way while the rate stays as it is.
+// With momentum mu, the step goes through a velocity, which RMSProp as published does not have: m = mu m + d; w = w - lr m, and with Folded
+// m = mu m + lr d; w = w - m. Both walk the same way while the rate stays as it is.
 //
-// Defaults: rate 0.001, rho 0.9 as the lecture, epsilon 1e-8, no momentum, v = 0 at first. PyTorch has rate 0.01 and rho 0.99; Keras epsilon
-// 1e-7; Optax no rate; TF1 begins with v = 1 (Initial), which spares the first steps their sqrt(1/(1-rho)) times the rate. State: one number
-// a weight; one more with momentum, one more if centered.
+// Defaults: rate 0.001, rho 0.9 as the lecture, epsilon 1e-8, no momentum, v = 0 at first; Initial 1 spares the first steps their
+// sqrt(1/(1-rho)) times the rate. [Info.Differs] says which forms and defaults PyTorch, Keras and Optax have. State: one number a weight; one
+// more with momentum, one more if centered.
 type RMSProp struct {
 	Rho      float64 `spec:",min=0,lt=1" help:"decay of the mean of squared gradients"`
 	Epsilon  float64 `spec:",min=0" help:"added to the root of the mean of squares"`
@@ -72,6 +72,15 @@ func (r RMSProp) Info() Info {
 		Weaknesses: []string{
 			"First steps are too long by sqrt(1/(1-rho)): no correction of the bias, as Adam has",
 			"Momentum is an option with state and a value of its own",
+		},
+		Differs: []string{
+			"PyTorch: this form; rate 0.01 and rho 0.99 by default",
+			"Keras: epsilon inside the root (survey=true), 1e-7; with momentum the rate is inside the velocity (folded=true)",
+			"Optax: epsilon inside the root by default (survey=true); with momentum the rate is inside the velocity (folded=true); no rate by default",
+			"TF1: epsilon inside the root (survey=true), the rate inside the velocity (folded=true), v = 1 at first (initial=1)",
+			"Graves 2013: centered=true, survey=true and folded=true, with rho 0.95, mu 0.9, epsilon 1e-4",
+			"centered: where rounding makes v - a² negative, PyTorch and Optax may give NaN; 0 is taken here",
+			coupledDiffers,
 		},
 	}
 }

@@ -29,6 +29,9 @@ type Info struct {
 	Tunable []string
 	// Strengths and Weaknesses are short lines for whoever chooses.
 	Strengths, Weaknesses []string
+	// Differs is where PyTorch, Keras, Optax and others do not do what this rule does with its defaults, or that they agree. A line is
+	// "who or what: how", and names the setting that brings the other form here.
+	Differs []string
 	// Sums is how many sums over a parameter the body measures before the update; its body is then a [Measurer].
 	Sums int
 	// WholeParam: the body must see a parameter in one piece. Otherwise large ones are cut, and the pieces run side by side.

@@ -10,9 +10,7 @@ import (
 //	w = w - lr g
 //
 // with g the mean gradient over the batch; over the whole training data it is gradient descent, and of one row at a time what the survey
-// calls SGD. The survey's loss is a sum over rows: with a batch of n its rate is n times smaller for the same step.
-//
-// State: none. Defaults: the rate has none in Optax, 0.01 in Keras, 0.001 in PyTorch (older: none). No two implementations differ.
+// calls SGD. [Info.Differs] says how PyTorch, Keras, Optax and the survey have it. State: none.
 type SGD struct{}
 
 var _ Rule = SGD{}
@@ -31,6 +29,11 @@ func (SGD) Info() Info {
 		Weaknesses: []string{
 			"Slow in ravines, on plateaus and near saddle points",
 			"Sensitive to initialization and to the learning rate",
+		},
+		Differs: []string{
+			"PyTorch, Keras and Optax: they agree on the step; by default their rates are 0.001 (older: none), 0.01 and none",
+			"survey: its loss is a sum over rows, so that with a batch of n its rate is n times smaller for the same step",
+			"weight decay: coupled or not is the same here; PyTorch and Keras reach biases and norms too (decay_all=true)",
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -24,6 +25,10 @@ func acquire(d disk, dir string) (*flock.Flock, error) {
 	// Open for writing: some network file systems lock nothing else.
 	l := flock.New(filepath.Join(dir, lockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
 	held, err := l.TryLock()
+	for tries := 0; err == nil && !held && tries < 5; tries++ {
+		time.Sleep(20 * time.Millisecond) // who asks whether a run is going on (Held) has the lock for a moment
+		held, err = l.TryLock()
+	}
 	if err != nil {
 		l.Close()
 		return nil, lockFailure(dir, err)

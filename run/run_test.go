@@ -534,6 +534,53 @@ func TestLock(t *testing.T) {
 	wants(t, err, dir, "file system does not support locks", "local disk")
 }
 
+// TestHeld asks whether somebody trains, which must neither change the folder nor get in anybody's way.
+func TestHeld(t *testing.T) {
+	dir := make1(t)
+	held := func(what string, want bool) {
+		t.Helper()
+		got, err := Held(dir)
+		if got != want || err != nil {
+			t.Errorf("%s: %v, %v; %v is wanted", what, got, err, want)
+		}
+	}
+	held("closed", false)
+	f, err := Open(dir)
+	check(t, err)
+	held("open in this process", true)
+	held("asked again", true)
+	if _, err := Open(dir); !errors.Is(err, ErrLocked) {
+		t.Errorf("asking gave the lock away: %v", err)
+	}
+	check(t, f.Close())
+	held("closed again", false)
+	f, err = Open(dir)
+	check(t, err) // asking keeps nobody out afterwards
+	check(t, f.Close())
+
+	cmd, in := start(t, "lock", dir)
+	held("open in another process", true)
+	in.Close()
+	cmd.Wait()
+	held("the other process has ended", false)
+
+	lock := filepath.Join(dir, lockFile)
+	check(t, os.Remove(lock))
+	held("no lock file", false)
+	if _, err := os.Lstat(lock); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("asking made a lock file: %v", err)
+	}
+	check(t, os.Mkdir(lock, 0o777))
+	got, err := Held(dir)
+	if got {
+		t.Error("a folder is held")
+	}
+	wants(t, err, "lock", "no regular file")
+	if got, err := Held(filepath.Join(dir, "none")); got || err != nil {
+		t.Errorf("no run folder: %v, %v", got, err)
+	}
+}
+
 // TestKill kills a process that saves all the time, thirty times, and looks at what is left each time.
 func TestKill(t *testing.T) {
 	dir := make1(t)

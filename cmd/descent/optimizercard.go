@@ -49,6 +49,7 @@ func (p *program) card(c optim.Card, of network) error {
 	block("tunable", fmt.Sprintf("%d: %s", len(c.Tunable), strings.Join(c.Tunable, ", ")))
 	block("strengths", c.Strengths...)
 	block("weaknesses", c.Weaknesses...)
+	block("differs", c.Differs...)
 	block("written as", c.Default.String())
 	fmt.Fprintln(p.stdout)
 	if err := settingsTable(c.Name, width).Text(p.stdout); err != nil {
@@ -117,7 +118,8 @@ func cardJSON(c optim.Card, of network) map[string]any {
 		settings = append(settings, o)
 	}
 	o := map[string]any{"name": c.Name, "help": c.Help, "formula": c.Formula, "source": c.Source, "text": c.Default.String(), "settings": settings,
-		"bytes_per_parameter": c.PerWeight, "tunable": c.Tunable, "strengths": c.Strengths, "weaknesses": c.Weaknesses}
+		"bytes_per_parameter": c.PerWeight, "tunable": c.Tunable, "strengths": c.Strengths, "weaknesses": c.Weaknesses,
+		"differs": c.Differs}
 	if of.parameters > 0 {
 		o["bytes"] = c.Bytes
 	}

@@ -27,7 +27,7 @@ func TestOptimizersTable(t *testing.T) {
 			}
 		}
 		card := must(t, dir, "optimizers", c.Name).stdout
-		for _, part := range []string{c.Source, c.Default.String(), "Our corrections"} {
+		for _, part := range append([]string{c.Source, c.Default.String(), "Our corrections"}, c.Differs...) {
 			if part != "Our corrections" || len(c.Survey.Corrections) > 0 {
 				if !strings.Contains(strings.Join(strings.Fields(card), " "), part) {
 					t.Errorf("the card of %s lacks %q:\n%s", c.Name, part, card)
@@ -87,6 +87,9 @@ func TestOptimizersBytes(t *testing.T) {
 	one := objects(t, must(t, dir, "optimizers", "lars", "--json").stdout)
 	if len(one) != 1 || one[0]["name"] != "lars" || len(one[0]["settings"].([]any)) < 5 || one[0]["survey"].(map[string]any)["tunable"] != 3.0 {
 		t.Errorf("the card is %v", one)
+	}
+	if d, _ := one[0]["differs"].([]any); len(d) < 3 || d[0] != "PyTorch and Keras: they have no LARS" {
+		t.Errorf("the card's differences are %v", one[0]["differs"])
 	}
 }
 

@@ -141,12 +141,12 @@ func (s *Set) typeWords(t reflect.Type, kind string) string {
 	case reflect.Map:
 		return "a map, each " + s.typeWords(t.Elem(), kind)
 	case reflect.Struct:
-		keys := []string{}
-		for _, f := range fieldsOf(t) {
+		list, keys := keyFields(t), []string{}
+		for _, f := range list {
 			keys = append(keys, f.key)
 		}
 		words := "a map of " + strings.Join(keys, ", ")
-		for _, f := range fieldsOf(t) {
+		for _, f := range list {
 			if f.arg {
 				return s.typeWords(f.typ, f.limits.kind) + ", or " + words
 			}
@@ -159,6 +159,20 @@ func (s *Set) typeWords(t reflect.Type, kind string) string {
 		return "a duration such as 90s, 10m or 1h30m"
 	}
 	return "a whole number"
+}
+
+// keyFields are the fields of t that text names, as slots lists those of a value: inlined structs give theirs in their place. An inlined
+// interface gives none, since its keys are those of the value that it holds.
+func keyFields(t reflect.Type) (list []field) {
+	for _, f := range fieldsOf(t) {
+		switch {
+		case !f.inline:
+			list = append(list, f)
+		case f.typ.Kind() == reflect.Struct:
+			list = append(list, keyFields(f.typ)...)
+		}
+	}
+	return list
 }
 
 func article(word string) string {
