@@ -24,23 +24,26 @@ func (t *terminal) liveLine(e run.Event) string {
 	if share >= 0 {
 		parts = append(parts, part{"bar", "", 6})
 	}
-	if t.steps > 0 {
-		parts = append(parts, part{"step", fmt.Sprintf("step %s/%s", pad(Count(e.Step), len(Count(uint64(t.steps))), true), Count(uint64(t.steps))), 5})
-	} else {
-		parts = append(parts, part{"step", "step " + Count(e.Step), 5})
-	}
+	parts = append(parts, part{"step", "step " + Count(e.Step), 5})
 	parts = append(parts, part{"loss", "loss " + Number(t.smooth), 1})
 	if val := t.lastScore(); val != "" {
 		parts = append(parts, part{"val", val, 2})
 	}
 	if t.speed > 0 {
-		parts = append(parts, part{"speed", Rate(t.speed) + " samples/s", 4})
+		unit := " samples/s"
+		if columns := t.size(); columns > 0 && columns < roomy {
+			unit = "/s"
+		}
+		parts = append(parts, part{"speed", Rate(t.speed) + unit, 4})
 	}
 	if share >= 0 {
 		parts = append(parts, part{"left", pad(t.left(e), len("59 min left"), false), 3})
 	}
 	return t.fit(parts, share)
 }
+
+// roomy is the width from which words need not be short.
+const roomy = 90
 
 // place is "epoch 3/30": the epoch that is going on, counted from 1.
 func (t *terminal) place(e run.Event) string {
@@ -128,12 +131,12 @@ func (t *terminal) fit(parts []part, share float64) string {
 			if p.name == "bar" {
 				at = len(texts)
 				texts = append(texts, "")
-				width += 3
+				width += 2
 				continue
 			}
 			t.widths[p.name] = max(t.widths[p.name], cells(p.text))
 			texts = append(texts, pad(p.text, t.widths[p.name], false))
-			width += 3 + t.widths[p.name]
+			width += 2 + t.widths[p.name]
 		}
 		room := longBar
 		if columns > 0 {
@@ -145,6 +148,6 @@ func (t *terminal) fit(parts []part, share float64) string {
 		case at >= 0:
 			texts[at] = bar(share, room)
 		}
-		return "  " + strings.TrimRight(strings.Join(texts, "   "), " ")
+		return "  " + strings.TrimRight(strings.Join(texts, "  "), " ")
 	}
 }
