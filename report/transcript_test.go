@@ -226,7 +226,7 @@ func TestResize(t *testing.T) {
 		terminal.Observe(e)
 	}
 	text := strings.Join(w.written, "")
-	_, after, found := strings.Cut(text, "\n\r  epoch 2/3   loss")
+	_, after, found := strings.Cut(text, "\n\r  epoch 2/3  loss")
 	if !found {
 		t.Fatalf("no new live line in\n%q", text)
 	}
