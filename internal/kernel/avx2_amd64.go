@@ -72,6 +72,58 @@ func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp
 //go:noescape
 func avx2Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
 
+// avx2First2 computes 6 rows by 16 columns, as avx2Strip2 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*16+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx2First2(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx2First2Part computes 6 rows by 16 columns, of which the last 8 columns have only tail, as avx2Strip2 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*16+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx2First2Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx2First1 computes 6 rows by 8 columns, as avx2Strip1 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*16+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx2First1(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx2First1Part computes 6 rows by 8 columns, of which the last 8 columns have only tail, as avx2Strip1 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*16+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx2First1Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
 // avx2CopyRows copies rows of 1 to 16 values:
 //
 //	for r := range rows {
@@ -93,6 +145,51 @@ func avx2CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds i
 //
 //go:noescape
 func avx2Transpose8(cols int, dst *float32, ldd int, src *float32, lds int)
+
+// avx2Dots32 computes 32 elements of a product with B transposed:
+//
+//	for j := range 32 {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p], b[j*ldb+p], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is a multiple of 4 and at least 4.
+//
+//go:noescape
+func avx2Dots32(k int, a *float32, b *float32, ldb int, c *float32, add int)
+
+// avx2Dots16 computes 16 elements of a product with B transposed:
+//
+//	for j := range 16 {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p], b[j*ldb+p], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is a multiple of 4 and at least 4.
+//
+//go:noescape
+func avx2Dots16(k int, a *float32, b *float32, ldb int, c *float32, add int)
+
+// avx2Dots8 computes 8 elements of a product with B transposed:
+//
+//	for j := range 8 {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p], b[j*ldb+p], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is a multiple of 4 and at least 4.
+//
+//go:noescape
+func avx2Dots8(k int, a *float32, b *float32, ldb int, c *float32, add int)
 
 // avx2Add is dst[i] = a[i] + b[i] for n values.
 //

@@ -7,42 +7,42 @@
 // func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
 // Requires: AVX, FMA3
 TEXT ·avx2Strip2(SB), NOSPLIT, $0-96
-	MOVQ m+0(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ b+48(FP), DX
-	MOVQ c+64(FP), BX
-	MOVQ ai+24(FP), SI
-	MOVQ ap+32(FP), DI
-	MOVQ bp+56(FP), R8
-	MOVQ ldc+72(FP), R9
+	MOVQ a+16(FP), AX
+	MOVQ b+48(FP), CX
+	MOVQ c+64(FP), DX
+	MOVQ ai+24(FP), BX
+	MOVQ ap+32(FP), SI
+	MOVQ bp+56(FP), DI
+	MOVQ ldc+72(FP), R8
+	SHLQ $0x02, BX
 	SHLQ $0x02, SI
 	SHLQ $0x02, DI
 	SHLQ $0x02, R8
-	SHLQ $0x02, R9
-	LEAQ (SI)(SI*2), R10
+	LEAQ (BX)(BX*2), R9
+	MOVQ m+0(FP), R10
 
 full:
-	CMPQ    AX, $0x06
+	CMPQ    R10, $0x06
 	JLT     rest
 	MOVQ    add+80(FP), R11
 	TESTQ   R11, R11
 	JZ      zero6
-	MOVQ    BX, R11
+	MOVQ    DX, R11
 	VMOVUPS (R11), Y3
 	VMOVUPS 32(R11), Y4
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y5
 	VMOVUPS 32(R11), Y6
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y7
 	VMOVUPS 32(R11), Y8
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y9
 	VMOVUPS 32(R11), Y10
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y11
 	VMOVUPS 32(R11), Y12
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y13
 	VMOVUPS 32(R11), Y14
 	JMP     begin6
@@ -62,10 +62,10 @@ zero6:
 	VXORPS Y14, Y14, Y14
 
 begin6:
-	MOVQ CX, R11
-	LEAQ (R11)(SI*4), R12
+	MOVQ AX, R11
+	LEAQ (R11)(BX*4), R12
 	MOVQ k+8(FP), R14
-	MOVQ DX, R13
+	MOVQ CX, R13
 
 k6:
 	VMOVUPS      (R13), Y0
@@ -73,62 +73,62 @@ k6:
 	VBROADCASTSS (R11), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (R11)(SI*1), Y2
+	VBROADCASTSS (R11)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (R11)(SI*2), Y2
+	VBROADCASTSS (R11)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (R11)(R10*1), Y2
+	VBROADCASTSS (R11)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	VBROADCASTSS (R12), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(SI*1), Y2
+	VBROADCASTSS (R12)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         R8, R13
-	ADDQ         DI, R11
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         SI, R11
+	ADDQ         SI, R12
 	DECQ         R14
 	JNZ          k6
-	MOVQ         BX, R11
+	MOVQ         DX, R11
 	VMOVUPS      Y3, (R11)
 	VMOVUPS      Y4, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y5, (R11)
 	VMOVUPS      Y6, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y7, (R11)
 	VMOVUPS      Y8, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y9, (R11)
 	VMOVUPS      Y10, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y11, (R11)
 	VMOVUPS      Y12, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y13, (R11)
 	VMOVUPS      Y14, 32(R11)
 	MOVQ         at+40(FP), R11
-	LEAQ         (CX)(R11*4), CX
-	SUBQ         $0x06, AX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
+	LEAQ         (AX)(R11*4), AX
+	SUBQ         $0x06, R10
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
 	JMP          full
 
 rest:
-	CMPQ AX, $0x05
+	CMPQ R10, $0x05
 	JEQ  rows5
-	CMPQ AX, $0x04
+	CMPQ R10, $0x04
 	JEQ  rows4
-	CMPQ AX, $0x03
+	CMPQ R10, $0x03
 	JEQ  rows3
-	CMPQ AX, $0x02
+	CMPQ R10, $0x02
 	JEQ  rows2
-	CMPQ AX, $0x01
+	CMPQ R10, $0x01
 	JEQ  rows1
 
 end:
@@ -136,24 +136,24 @@ end:
 	RET
 
 rows5:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero5
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y3
-	VMOVUPS 32(AX), Y4
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y5
-	VMOVUPS 32(AX), Y6
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y7
-	VMOVUPS 32(AX), Y8
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y9
-	VMOVUPS 32(AX), Y10
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y11
-	VMOVUPS 32(AX), Y12
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y4
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y6
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y8
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y9
+	VMOVUPS 32(R10), Y10
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y11
+	VMOVUPS 32(R10), Y12
 	JMP     begin5
 
 zero5:
@@ -169,66 +169,65 @@ zero5:
 	VXORPS Y12, Y12, Y12
 
 begin5:
-	MOVQ CX, AX
-	LEAQ (AX)(SI*4), CX
+	LEAQ (AX)(BX*4), R10
 	MOVQ k+8(FP), R11
 
 k5:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (CX), Y2
+	VBROADCASTSS (R10), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         R8, DX
-	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R10
 	DECQ         R11
 	JNZ          k5
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMOVUPS      Y4, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMOVUPS      Y6, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y7, (AX)
 	VMOVUPS      Y8, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y9, (AX)
 	VMOVUPS      Y10, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y11, (AX)
 	VMOVUPS      Y12, 32(AX)
 	JMP          end
 
 rows4:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero4
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y3
-	VMOVUPS 32(AX), Y4
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y5
-	VMOVUPS 32(AX), Y6
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y7
-	VMOVUPS 32(AX), Y8
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y9
-	VMOVUPS 32(AX), Y10
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y4
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y6
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y8
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y9
+	VMOVUPS 32(R10), Y10
 	JMP     begin4
 
 zero4:
@@ -242,55 +241,54 @@ zero4:
 	VXORPS Y10, Y10, Y10
 
 begin4:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R10
 
 k4:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R10
 	JNZ          k4
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMOVUPS      Y4, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMOVUPS      Y6, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y7, (AX)
 	VMOVUPS      Y8, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y9, (AX)
 	VMOVUPS      Y10, 32(AX)
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R9
+	TESTQ   R9, R9
 	JZ      zero3
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y3
-	VMOVUPS 32(AX), Y4
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y5
-	VMOVUPS 32(AX), Y6
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y7
-	VMOVUPS 32(AX), Y8
+	MOVQ    DX, R9
+	VMOVUPS (R9), Y3
+	VMOVUPS 32(R9), Y4
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y5
+	VMOVUPS 32(R9), Y6
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y7
+	VMOVUPS 32(R9), Y8
 	JMP     begin3
 
 zero3:
@@ -302,46 +300,45 @@ zero3:
 	VXORPS Y8, Y8, Y8
 
 begin3:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k3:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k3
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMOVUPS      Y4, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMOVUPS      Y6, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y7, (AX)
 	VMOVUPS      Y8, 32(AX)
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R9
+	TESTQ   R9, R9
 	JZ      zero2
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y3
-	VMOVUPS 32(AX), Y4
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y5
-	VMOVUPS 32(AX), Y6
+	MOVQ    DX, R9
+	VMOVUPS (R9), Y3
+	VMOVUPS 32(R9), Y4
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y5
+	VMOVUPS 32(R9), Y6
 	JMP     begin2
 
 zero2:
@@ -351,37 +348,36 @@ zero2:
 	VXORPS Y6, Y6, Y6
 
 begin2:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k2:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k2
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMOVUPS      Y4, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMOVUPS      Y6, 32(AX)
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), BX
+	TESTQ   BX, BX
 	JZ      zero1
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y3
-	VMOVUPS 32(AX), Y4
+	MOVQ    DX, BX
+	VMOVUPS (BX), Y3
+	VMOVUPS 32(BX), Y4
 	JMP     begin1
 
 zero1:
@@ -389,20 +385,19 @@ zero1:
 	VXORPS Y4, Y4, Y4
 
 begin1:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), BX
 
 k1:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         BX
 	JNZ          k1
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMOVUPS      Y4, 32(AX)
 	JMP          end
@@ -410,47 +405,47 @@ k1:
 // func avx2Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
 // Requires: AVX, FMA3
 TEXT ·avx2Strip2Part(SB), NOSPLIT, $0-96
-	MOVQ    m+0(FP), AX
-	MOVQ    a+16(FP), CX
-	MOVQ    b+48(FP), DX
-	MOVQ    c+64(FP), BX
-	MOVQ    ai+24(FP), SI
-	MOVQ    ap+32(FP), DI
-	MOVQ    bp+56(FP), R8
-	MOVQ    ldc+72(FP), R9
+	MOVQ    a+16(FP), AX
+	MOVQ    b+48(FP), CX
+	MOVQ    c+64(FP), DX
+	MOVQ    ai+24(FP), BX
+	MOVQ    ap+32(FP), SI
+	MOVQ    bp+56(FP), DI
+	MOVQ    ldc+72(FP), R8
+	SHLQ    $0x02, BX
 	SHLQ    $0x02, SI
 	SHLQ    $0x02, DI
 	SHLQ    $0x02, R8
-	SHLQ    $0x02, R9
-	LEAQ    (SI)(SI*2), R10
-	MOVQ    tail+88(FP), R11
-	LEAQ    lanes<>+32(SB), R12
-	SHLQ    $0x02, R11
-	SUBQ    R11, R12
-	VMOVUPS (R12), Y15
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    tail+88(FP), R10
+	LEAQ    lanes<>+32(SB), R11
+	SHLQ    $0x02, R10
+	SUBQ    R10, R11
+	VMOVUPS (R11), Y15
+	MOVQ    m+0(FP), R10
 
 full:
-	CMPQ       AX, $0x06
+	CMPQ       R10, $0x06
 	JLT        rest
 	MOVQ       add+80(FP), R11
 	TESTQ      R11, R11
 	JZ         zero6
-	MOVQ       BX, R11
+	MOVQ       DX, R11
 	VMOVUPS    (R11), Y3
 	VMASKMOVPS 32(R11), Y15, Y4
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMOVUPS    (R11), Y5
 	VMASKMOVPS 32(R11), Y15, Y6
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMOVUPS    (R11), Y7
 	VMASKMOVPS 32(R11), Y15, Y8
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMOVUPS    (R11), Y9
 	VMASKMOVPS 32(R11), Y15, Y10
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMOVUPS    (R11), Y11
 	VMASKMOVPS 32(R11), Y15, Y12
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMOVUPS    (R11), Y13
 	VMASKMOVPS 32(R11), Y15, Y14
 	JMP        begin6
@@ -470,10 +465,10 @@ zero6:
 	VXORPS Y14, Y14, Y14
 
 begin6:
-	MOVQ CX, R11
-	LEAQ (R11)(SI*4), R12
+	MOVQ AX, R11
+	LEAQ (R11)(BX*4), R12
 	MOVQ k+8(FP), R14
-	MOVQ DX, R13
+	MOVQ CX, R13
 
 k6:
 	VMOVUPS      (R13), Y0
@@ -481,62 +476,62 @@ k6:
 	VBROADCASTSS (R11), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (R11)(SI*1), Y2
+	VBROADCASTSS (R11)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (R11)(SI*2), Y2
+	VBROADCASTSS (R11)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (R11)(R10*1), Y2
+	VBROADCASTSS (R11)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	VBROADCASTSS (R12), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(SI*1), Y2
+	VBROADCASTSS (R12)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         R8, R13
-	ADDQ         DI, R11
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         SI, R11
+	ADDQ         SI, R12
 	DECQ         R14
 	JNZ          k6
-	MOVQ         BX, R11
+	MOVQ         DX, R11
 	VMOVUPS      Y3, (R11)
 	VMASKMOVPS   Y4, Y15, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y5, (R11)
 	VMASKMOVPS   Y6, Y15, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y7, (R11)
 	VMASKMOVPS   Y8, Y15, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y9, (R11)
 	VMASKMOVPS   Y10, Y15, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y11, (R11)
 	VMASKMOVPS   Y12, Y15, 32(R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y13, (R11)
 	VMASKMOVPS   Y14, Y15, 32(R11)
 	MOVQ         at+40(FP), R11
-	LEAQ         (CX)(R11*4), CX
-	SUBQ         $0x06, AX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
+	LEAQ         (AX)(R11*4), AX
+	SUBQ         $0x06, R10
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
 	JMP          full
 
 rest:
-	CMPQ AX, $0x05
+	CMPQ R10, $0x05
 	JEQ  rows5
-	CMPQ AX, $0x04
+	CMPQ R10, $0x04
 	JEQ  rows4
-	CMPQ AX, $0x03
+	CMPQ R10, $0x03
 	JEQ  rows3
-	CMPQ AX, $0x02
+	CMPQ R10, $0x02
 	JEQ  rows2
-	CMPQ AX, $0x01
+	CMPQ R10, $0x01
 	JEQ  rows1
 
 end:
@@ -544,24 +539,24 @@ end:
 	RET
 
 rows5:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R10
+	TESTQ      R10, R10
 	JZ         zero5
-	MOVQ       BX, AX
-	VMOVUPS    (AX), Y3
-	VMASKMOVPS 32(AX), Y15, Y4
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y5
-	VMASKMOVPS 32(AX), Y15, Y6
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y7
-	VMASKMOVPS 32(AX), Y15, Y8
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y9
-	VMASKMOVPS 32(AX), Y15, Y10
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y11
-	VMASKMOVPS 32(AX), Y15, Y12
+	MOVQ       DX, R10
+	VMOVUPS    (R10), Y3
+	VMASKMOVPS 32(R10), Y15, Y4
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y5
+	VMASKMOVPS 32(R10), Y15, Y6
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y7
+	VMASKMOVPS 32(R10), Y15, Y8
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y9
+	VMASKMOVPS 32(R10), Y15, Y10
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y11
+	VMASKMOVPS 32(R10), Y15, Y12
 	JMP        begin5
 
 zero5:
@@ -577,66 +572,65 @@ zero5:
 	VXORPS Y12, Y12, Y12
 
 begin5:
-	MOVQ CX, AX
-	LEAQ (AX)(SI*4), CX
+	LEAQ (AX)(BX*4), R10
 	MOVQ k+8(FP), R11
 
 k5:
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   32(DX), Y15, Y1
+	VMOVUPS      (CX), Y0
+	VMASKMOVPS   32(CX), Y15, Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (CX), Y2
+	VBROADCASTSS (R10), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         R8, DX
-	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R10
 	DECQ         R11
 	JNZ          k5
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMASKMOVPS   Y4, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMASKMOVPS   Y6, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y7, (AX)
 	VMASKMOVPS   Y8, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y9, (AX)
 	VMASKMOVPS   Y10, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y11, (AX)
 	VMASKMOVPS   Y12, Y15, 32(AX)
 	JMP          end
 
 rows4:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R10
+	TESTQ      R10, R10
 	JZ         zero4
-	MOVQ       BX, AX
-	VMOVUPS    (AX), Y3
-	VMASKMOVPS 32(AX), Y15, Y4
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y5
-	VMASKMOVPS 32(AX), Y15, Y6
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y7
-	VMASKMOVPS 32(AX), Y15, Y8
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y9
-	VMASKMOVPS 32(AX), Y15, Y10
+	MOVQ       DX, R10
+	VMOVUPS    (R10), Y3
+	VMASKMOVPS 32(R10), Y15, Y4
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y5
+	VMASKMOVPS 32(R10), Y15, Y6
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y7
+	VMASKMOVPS 32(R10), Y15, Y8
+	ADDQ       R8, R10
+	VMOVUPS    (R10), Y9
+	VMASKMOVPS 32(R10), Y15, Y10
 	JMP        begin4
 
 zero4:
@@ -650,55 +644,54 @@ zero4:
 	VXORPS Y10, Y10, Y10
 
 begin4:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R10
 
 k4:
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   32(DX), Y15, Y1
+	VMOVUPS      (CX), Y0
+	VMASKMOVPS   32(CX), Y15, Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R10
 	JNZ          k4
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMASKMOVPS   Y4, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMASKMOVPS   Y6, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y7, (AX)
 	VMASKMOVPS   Y8, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y9, (AX)
 	VMASKMOVPS   Y10, Y15, 32(AX)
 	JMP          end
 
 rows3:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R9
+	TESTQ      R9, R9
 	JZ         zero3
-	MOVQ       BX, AX
-	VMOVUPS    (AX), Y3
-	VMASKMOVPS 32(AX), Y15, Y4
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y5
-	VMASKMOVPS 32(AX), Y15, Y6
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y7
-	VMASKMOVPS 32(AX), Y15, Y8
+	MOVQ       DX, R9
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS 32(R9), Y15, Y4
+	ADDQ       R8, R9
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS 32(R9), Y15, Y6
+	ADDQ       R8, R9
+	VMOVUPS    (R9), Y7
+	VMASKMOVPS 32(R9), Y15, Y8
 	JMP        begin3
 
 zero3:
@@ -710,46 +703,45 @@ zero3:
 	VXORPS Y8, Y8, Y8
 
 begin3:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k3:
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   32(DX), Y15, Y1
+	VMOVUPS      (CX), Y0
+	VMASKMOVPS   32(CX), Y15, Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k3
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMASKMOVPS   Y4, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMASKMOVPS   Y6, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y7, (AX)
 	VMASKMOVPS   Y8, Y15, 32(AX)
 	JMP          end
 
 rows2:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R9
+	TESTQ      R9, R9
 	JZ         zero2
-	MOVQ       BX, AX
-	VMOVUPS    (AX), Y3
-	VMASKMOVPS 32(AX), Y15, Y4
-	ADDQ       R9, AX
-	VMOVUPS    (AX), Y5
-	VMASKMOVPS 32(AX), Y15, Y6
+	MOVQ       DX, R9
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS 32(R9), Y15, Y4
+	ADDQ       R8, R9
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS 32(R9), Y15, Y6
 	JMP        begin2
 
 zero2:
@@ -759,37 +751,36 @@ zero2:
 	VXORPS Y6, Y6, Y6
 
 begin2:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k2:
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   32(DX), Y15, Y1
+	VMOVUPS      (CX), Y0
+	VMASKMOVPS   32(CX), Y15, Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k2
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMASKMOVPS   Y4, Y15, 32(AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	VMASKMOVPS   Y6, Y15, 32(AX)
 	JMP          end
 
 rows1:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), BX
+	TESTQ      BX, BX
 	JZ         zero1
-	MOVQ       BX, AX
-	VMOVUPS    (AX), Y3
-	VMASKMOVPS 32(AX), Y15, Y4
+	MOVQ       DX, BX
+	VMOVUPS    (BX), Y3
+	VMASKMOVPS 32(BX), Y15, Y4
 	JMP        begin1
 
 zero1:
@@ -797,20 +788,19 @@ zero1:
 	VXORPS Y4, Y4, Y4
 
 begin1:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), BX
 
 k1:
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   32(DX), Y15, Y1
+	VMOVUPS      (CX), Y0
+	VMASKMOVPS   32(CX), Y15, Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         BX
 	JNZ          k1
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
 	VMASKMOVPS   Y4, Y15, 32(AX)
 	JMP          end
@@ -836,37 +826,37 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 // func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
 // Requires: AVX, FMA3
 TEXT ·avx2Strip1(SB), NOSPLIT, $0-96
-	MOVQ m+0(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ b+48(FP), DX
-	MOVQ c+64(FP), BX
-	MOVQ ai+24(FP), SI
-	MOVQ ap+32(FP), DI
-	MOVQ bp+56(FP), R8
-	MOVQ ldc+72(FP), R9
+	MOVQ a+16(FP), AX
+	MOVQ b+48(FP), CX
+	MOVQ c+64(FP), DX
+	MOVQ ai+24(FP), BX
+	MOVQ ap+32(FP), SI
+	MOVQ bp+56(FP), DI
+	MOVQ ldc+72(FP), R8
+	SHLQ $0x02, BX
 	SHLQ $0x02, SI
 	SHLQ $0x02, DI
 	SHLQ $0x02, R8
-	SHLQ $0x02, R9
-	LEAQ (SI)(SI*2), R10
+	LEAQ (BX)(BX*2), R9
+	MOVQ m+0(FP), R10
 
 full:
-	CMPQ    AX, $0x06
+	CMPQ    R10, $0x06
 	JLT     rest
 	MOVQ    add+80(FP), R11
 	TESTQ   R11, R11
 	JZ      zero6
-	MOVQ    BX, R11
+	MOVQ    DX, R11
 	VMOVUPS (R11), Y2
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y3
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y4
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y5
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y6
-	ADDQ    R9, R11
+	ADDQ    R8, R11
 	VMOVUPS (R11), Y7
 	JMP     begin6
 
@@ -879,60 +869,60 @@ zero6:
 	VXORPS Y7, Y7, Y7
 
 begin6:
-	MOVQ CX, R11
-	LEAQ (R11)(SI*4), R12
+	MOVQ AX, R11
+	LEAQ (R11)(BX*4), R12
 	MOVQ k+8(FP), R14
-	MOVQ DX, R13
+	MOVQ CX, R13
 
 k6:
 	VMOVUPS      (R13), Y0
 	VBROADCASTSS (R11), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (R11)(SI*1), Y1
+	VBROADCASTSS (R11)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (R11)(SI*2), Y1
+	VBROADCASTSS (R11)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (R11)(R10*1), Y1
+	VBROADCASTSS (R11)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS (R12), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS (R12)(SI*1), Y1
+	VBROADCASTSS (R12)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         R8, R13
-	ADDQ         DI, R11
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         SI, R11
+	ADDQ         SI, R12
 	DECQ         R14
 	JNZ          k6
-	MOVQ         BX, R11
+	MOVQ         DX, R11
 	VMOVUPS      Y2, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y3, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y4, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y5, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y6, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMOVUPS      Y7, (R11)
 	MOVQ         at+40(FP), R11
-	LEAQ         (CX)(R11*4), CX
-	SUBQ         $0x06, AX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
+	LEAQ         (AX)(R11*4), AX
+	SUBQ         $0x06, R10
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
 	JMP          full
 
 rest:
-	CMPQ AX, $0x05
+	CMPQ R10, $0x05
 	JEQ  rows5
-	CMPQ AX, $0x04
+	CMPQ R10, $0x04
 	JEQ  rows4
-	CMPQ AX, $0x03
+	CMPQ R10, $0x03
 	JEQ  rows3
-	CMPQ AX, $0x02
+	CMPQ R10, $0x02
 	JEQ  rows2
-	CMPQ AX, $0x01
+	CMPQ R10, $0x01
 	JEQ  rows1
 
 end:
@@ -940,19 +930,19 @@ end:
 	RET
 
 rows5:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero5
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y2
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y3
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y4
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y5
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y6
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y2
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y6
 	JMP     begin5
 
 zero5:
@@ -963,51 +953,50 @@ zero5:
 	VXORPS Y6, Y6, Y6
 
 begin5:
-	MOVQ CX, AX
-	LEAQ (AX)(SI*4), CX
+	LEAQ (AX)(BX*4), R10
 	MOVQ k+8(FP), R11
 
 k5:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (CX), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (CX), Y1
+	VBROADCASTSS (R10), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         R8, DX
-	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R10
 	DECQ         R11
 	JNZ          k5
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y3, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y4, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y6, (AX)
 	JMP          end
 
 rows4:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero4
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y2
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y3
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y4
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y5
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y2
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y5
 	JMP     begin4
 
 zero4:
@@ -1017,43 +1006,42 @@ zero4:
 	VXORPS Y5, Y5, Y5
 
 begin4:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R10
 
 k4:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (CX), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R10
 	JNZ          k4
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y3, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y4, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y5, (AX)
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R9
+	TESTQ   R9, R9
 	JZ      zero3
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y2
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y3
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y4
+	MOVQ    DX, R9
+	VMOVUPS (R9), Y2
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y3
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
 	JMP     begin3
 
 zero3:
@@ -1062,37 +1050,36 @@ zero3:
 	VXORPS Y4, Y4, Y4
 
 begin3:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k3:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (CX), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k3
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y3, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y4, (AX)
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), R9
+	TESTQ   R9, R9
 	JZ      zero2
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y2
-	ADDQ    R9, AX
-	VMOVUPS (AX), Y3
+	MOVQ    DX, R9
+	VMOVUPS (R9), Y2
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y3
 	JMP     begin2
 
 zero2:
@@ -1100,91 +1087,89 @@ zero2:
 	VXORPS Y3, Y3, Y3
 
 begin2:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k2:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (CX), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k2
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMOVUPS      Y3, (AX)
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), AX
-	TESTQ   AX, AX
+	MOVQ    add+80(FP), BX
+	TESTQ   BX, BX
 	JZ      zero1
-	MOVQ    BX, AX
-	VMOVUPS (AX), Y2
+	MOVQ    DX, BX
+	VMOVUPS (BX), Y2
 	JMP     begin1
 
 zero1:
 	VXORPS Y2, Y2, Y2
 
 begin1:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), BX
 
 k1:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (CX), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         BX
 	JNZ          k1
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
 	JMP          end
 
 // func avx2Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
 // Requires: AVX, FMA3
 TEXT ·avx2Strip1Part(SB), NOSPLIT, $0-96
-	MOVQ    m+0(FP), AX
-	MOVQ    a+16(FP), CX
-	MOVQ    b+48(FP), DX
-	MOVQ    c+64(FP), BX
-	MOVQ    ai+24(FP), SI
-	MOVQ    ap+32(FP), DI
-	MOVQ    bp+56(FP), R8
-	MOVQ    ldc+72(FP), R9
+	MOVQ    a+16(FP), AX
+	MOVQ    b+48(FP), CX
+	MOVQ    c+64(FP), DX
+	MOVQ    ai+24(FP), BX
+	MOVQ    ap+32(FP), SI
+	MOVQ    bp+56(FP), DI
+	MOVQ    ldc+72(FP), R8
+	SHLQ    $0x02, BX
 	SHLQ    $0x02, SI
 	SHLQ    $0x02, DI
 	SHLQ    $0x02, R8
-	SHLQ    $0x02, R9
-	LEAQ    (SI)(SI*2), R10
-	MOVQ    tail+88(FP), R11
-	LEAQ    lanes<>+32(SB), R12
-	SHLQ    $0x02, R11
-	SUBQ    R11, R12
-	VMOVUPS (R12), Y15
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    tail+88(FP), R10
+	LEAQ    lanes<>+32(SB), R11
+	SHLQ    $0x02, R10
+	SUBQ    R10, R11
+	VMOVUPS (R11), Y15
+	MOVQ    m+0(FP), R10
 
 full:
-	CMPQ       AX, $0x06
+	CMPQ       R10, $0x06
 	JLT        rest
 	MOVQ       add+80(FP), R11
 	TESTQ      R11, R11
 	JZ         zero6
-	MOVQ       BX, R11
+	MOVQ       DX, R11
 	VMASKMOVPS (R11), Y15, Y2
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMASKMOVPS (R11), Y15, Y3
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMASKMOVPS (R11), Y15, Y4
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMASKMOVPS (R11), Y15, Y5
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMASKMOVPS (R11), Y15, Y6
-	ADDQ       R9, R11
+	ADDQ       R8, R11
 	VMASKMOVPS (R11), Y15, Y7
 	JMP        begin6
 
@@ -1197,60 +1182,60 @@ zero6:
 	VXORPS Y7, Y7, Y7
 
 begin6:
-	MOVQ CX, R11
-	LEAQ (R11)(SI*4), R12
+	MOVQ AX, R11
+	LEAQ (R11)(BX*4), R12
 	MOVQ k+8(FP), R14
-	MOVQ DX, R13
+	MOVQ CX, R13
 
 k6:
 	VMASKMOVPS   (R13), Y15, Y0
 	VBROADCASTSS (R11), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (R11)(SI*1), Y1
+	VBROADCASTSS (R11)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (R11)(SI*2), Y1
+	VBROADCASTSS (R11)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (R11)(R10*1), Y1
+	VBROADCASTSS (R11)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS (R12), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS (R12)(SI*1), Y1
+	VBROADCASTSS (R12)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         R8, R13
-	ADDQ         DI, R11
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         SI, R11
+	ADDQ         SI, R12
 	DECQ         R14
 	JNZ          k6
-	MOVQ         BX, R11
+	MOVQ         DX, R11
 	VMASKMOVPS   Y2, Y15, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMASKMOVPS   Y3, Y15, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMASKMOVPS   Y4, Y15, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMASKMOVPS   Y5, Y15, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMASKMOVPS   Y6, Y15, (R11)
-	ADDQ         R9, R11
+	ADDQ         R8, R11
 	VMASKMOVPS   Y7, Y15, (R11)
 	MOVQ         at+40(FP), R11
-	LEAQ         (CX)(R11*4), CX
-	SUBQ         $0x06, AX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
-	LEAQ         (BX)(R9*2), BX
+	LEAQ         (AX)(R11*4), AX
+	SUBQ         $0x06, R10
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
+	LEAQ         (DX)(R8*2), DX
 	JMP          full
 
 rest:
-	CMPQ AX, $0x05
+	CMPQ R10, $0x05
 	JEQ  rows5
-	CMPQ AX, $0x04
+	CMPQ R10, $0x04
 	JEQ  rows4
-	CMPQ AX, $0x03
+	CMPQ R10, $0x03
 	JEQ  rows3
-	CMPQ AX, $0x02
+	CMPQ R10, $0x02
 	JEQ  rows2
-	CMPQ AX, $0x01
+	CMPQ R10, $0x01
 	JEQ  rows1
 
 end:
@@ -1258,19 +1243,19 @@ end:
 	RET
 
 rows5:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R10
+	TESTQ      R10, R10
 	JZ         zero5
-	MOVQ       BX, AX
-	VMASKMOVPS (AX), Y15, Y2
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y3
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y4
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y5
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y6
+	MOVQ       DX, R10
+	VMASKMOVPS (R10), Y15, Y2
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y3
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y4
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y5
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y6
 	JMP        begin5
 
 zero5:
@@ -1281,51 +1266,50 @@ zero5:
 	VXORPS Y6, Y6, Y6
 
 begin5:
-	MOVQ CX, AX
-	LEAQ (AX)(SI*4), CX
+	LEAQ (AX)(BX*4), R10
 	MOVQ k+8(FP), R11
 
 k5:
-	VMASKMOVPS   (DX), Y15, Y0
+	VMASKMOVPS   (CX), Y15, Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (CX), Y1
+	VBROADCASTSS (R10), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         R8, DX
-	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R10
 	DECQ         R11
 	JNZ          k5
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMASKMOVPS   Y2, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y3, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y4, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y5, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y6, Y15, (AX)
 	JMP          end
 
 rows4:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R10
+	TESTQ      R10, R10
 	JZ         zero4
-	MOVQ       BX, AX
-	VMASKMOVPS (AX), Y15, Y2
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y3
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y4
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y5
+	MOVQ       DX, R10
+	VMASKMOVPS (R10), Y15, Y2
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y3
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y4
+	ADDQ       R8, R10
+	VMASKMOVPS (R10), Y15, Y5
 	JMP        begin4
 
 zero4:
@@ -1335,43 +1319,42 @@ zero4:
 	VXORPS Y5, Y5, Y5
 
 begin4:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R10
 
 k4:
-	VMASKMOVPS   (DX), Y15, Y0
+	VMASKMOVPS   (CX), Y15, Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R10
 	JNZ          k4
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMASKMOVPS   Y2, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y3, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y4, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y5, Y15, (AX)
 	JMP          end
 
 rows3:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R9
+	TESTQ      R9, R9
 	JZ         zero3
-	MOVQ       BX, AX
-	VMASKMOVPS (AX), Y15, Y2
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y3
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y4
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y15, Y2
+	ADDQ       R8, R9
+	VMASKMOVPS (R9), Y15, Y3
+	ADDQ       R8, R9
+	VMASKMOVPS (R9), Y15, Y4
 	JMP        begin3
 
 zero3:
@@ -1380,37 +1363,36 @@ zero3:
 	VXORPS Y4, Y4, Y4
 
 begin3:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k3:
-	VMASKMOVPS   (DX), Y15, Y0
+	VMASKMOVPS   (CX), Y15, Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k3
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMASKMOVPS   Y2, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y3, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y4, Y15, (AX)
 	JMP          end
 
 rows2:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), R9
+	TESTQ      R9, R9
 	JZ         zero2
-	MOVQ       BX, AX
-	VMASKMOVPS (AX), Y15, Y2
-	ADDQ       R9, AX
-	VMASKMOVPS (AX), Y15, Y3
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y15, Y2
+	ADDQ       R8, R9
+	VMASKMOVPS (R9), Y15, Y3
 	JMP        begin2
 
 zero2:
@@ -1418,51 +1400,445 @@ zero2:
 	VXORPS Y3, Y3, Y3
 
 begin2:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), R9
 
 k2:
-	VMASKMOVPS   (DX), Y15, Y0
+	VMASKMOVPS   (CX), Y15, Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k2
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMASKMOVPS   Y2, Y15, (AX)
-	ADDQ         R9, AX
+	ADDQ         R8, AX
 	VMASKMOVPS   Y3, Y15, (AX)
 	JMP          end
 
 rows1:
-	MOVQ       add+80(FP), AX
-	TESTQ      AX, AX
+	MOVQ       add+80(FP), BX
+	TESTQ      BX, BX
 	JZ         zero1
-	MOVQ       BX, AX
-	VMASKMOVPS (AX), Y15, Y2
+	MOVQ       DX, BX
+	VMASKMOVPS (BX), Y15, Y2
 	JMP        begin1
 
 zero1:
 	VXORPS Y2, Y2, Y2
 
 begin1:
-	MOVQ CX, AX
-	MOVQ k+8(FP), CX
+	MOVQ k+8(FP), BX
 
 k1:
-	VMASKMOVPS   (DX), Y15, Y0
+	VMASKMOVPS   (CX), Y15, Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         R8, DX
-	ADDQ         DI, AX
-	DECQ         CX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         BX
 	JNZ          k1
-	MOVQ         BX, AX
+	MOVQ         DX, AX
 	VMASKMOVPS   Y2, Y15, (AX)
 	JMP          end
+
+// func avx2First2(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2First2(SB), NOSPLIT, $0-88
+	MOVQ    a+8(FP), AX
+	MOVQ    b+32(FP), CX
+	MOVQ    c+48(FP), DX
+	MOVQ    ai+16(FP), BX
+	MOVQ    ap+24(FP), SI
+	MOVQ    bp+40(FP), DI
+	MOVQ    ldc+56(FP), R8
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    panel+80(FP), R10
+	LEAQ    (DI)(DI*1), R11
+	MOVQ    add+64(FP), R12
+	TESTQ   R12, R12
+	JZ      zero6
+	MOVQ    DX, R12
+	VMOVUPS (R12), Y3
+	VMOVUPS 32(R12), Y4
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y5
+	VMOVUPS 32(R12), Y6
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y7
+	VMOVUPS 32(R12), Y8
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y9
+	VMOVUPS 32(R12), Y10
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y11
+	VMOVUPS 32(R12), Y12
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y13
+	VMOVUPS 32(R12), Y14
+	JMP     begin6
+
+zero6:
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+
+begin6:
+	LEAQ (AX)(BX*4), R12
+	MOVQ k+0(FP), R13
+
+k6:
+	VMOVUPS      (CX), Y0
+	PREFETCHT0   (CX)(R11*8)
+	VMOVUPS      Y0, (R10)
+	VMOVUPS      32(CX), Y1
+	PREFETCHT0   32(CX)(R11*8)
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         $0x00000040, R10
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (AX)(BX*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (AX)(BX*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (AX)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R12), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS (R12)(BX*1), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R12
+	DECQ         R13
+	JNZ          k6
+	MOVQ         DX, AX
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y8, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y9, (AX)
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y11, (AX)
+	VMOVUPS      Y12, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y13, (AX)
+	VMOVUPS      Y14, 32(AX)
+	VZEROUPPER
+	RET
+
+// func avx2First2Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2First2Part(SB), NOSPLIT, $0-88
+	MOVQ       a+8(FP), AX
+	MOVQ       b+32(FP), CX
+	MOVQ       c+48(FP), DX
+	MOVQ       ai+16(FP), BX
+	MOVQ       ap+24(FP), SI
+	MOVQ       bp+40(FP), DI
+	MOVQ       ldc+56(FP), R8
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, SI
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R8
+	LEAQ       (BX)(BX*2), R9
+	MOVQ       tail+72(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y15
+	MOVQ       panel+80(FP), R10
+	LEAQ       (DI)(DI*1), R11
+	MOVQ       add+64(FP), R12
+	TESTQ      R12, R12
+	JZ         zero6
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Y3
+	VMASKMOVPS 32(R12), Y15, Y4
+	ADDQ       R8, R12
+	VMOVUPS    (R12), Y5
+	VMASKMOVPS 32(R12), Y15, Y6
+	ADDQ       R8, R12
+	VMOVUPS    (R12), Y7
+	VMASKMOVPS 32(R12), Y15, Y8
+	ADDQ       R8, R12
+	VMOVUPS    (R12), Y9
+	VMASKMOVPS 32(R12), Y15, Y10
+	ADDQ       R8, R12
+	VMOVUPS    (R12), Y11
+	VMASKMOVPS 32(R12), Y15, Y12
+	ADDQ       R8, R12
+	VMOVUPS    (R12), Y13
+	VMASKMOVPS 32(R12), Y15, Y14
+	JMP        begin6
+
+zero6:
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+
+begin6:
+	LEAQ (AX)(BX*4), R12
+	MOVQ k+0(FP), R13
+
+k6:
+	VMOVUPS      (CX), Y0
+	PREFETCHT0   (CX)(R11*8)
+	VMOVUPS      Y0, (R10)
+	VMASKMOVPS   32(CX), Y15, Y1
+	PREFETCHT0   32(CX)(R11*8)
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         $0x00000040, R10
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS (AX)(BX*1), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS (AX)(BX*2), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS (AX)(R9*1), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS (R12), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS (R12)(BX*1), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R12
+	DECQ         R13
+	JNZ          k6
+	MOVQ         DX, AX
+	VMOVUPS      Y3, (AX)
+	VMASKMOVPS   Y4, Y15, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y5, (AX)
+	VMASKMOVPS   Y6, Y15, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y7, (AX)
+	VMASKMOVPS   Y8, Y15, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y9, (AX)
+	VMASKMOVPS   Y10, Y15, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y11, (AX)
+	VMASKMOVPS   Y12, Y15, 32(AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y13, (AX)
+	VMASKMOVPS   Y14, Y15, 32(AX)
+	VZEROUPPER
+	RET
+
+// func avx2First1(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2First1(SB), NOSPLIT, $0-88
+	MOVQ    a+8(FP), AX
+	MOVQ    b+32(FP), CX
+	MOVQ    c+48(FP), DX
+	MOVQ    ai+16(FP), BX
+	MOVQ    ap+24(FP), SI
+	MOVQ    bp+40(FP), DI
+	MOVQ    ldc+56(FP), R8
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    panel+80(FP), R10
+	LEAQ    (DI)(DI*1), R11
+	MOVQ    add+64(FP), R12
+	TESTQ   R12, R12
+	JZ      zero6
+	MOVQ    DX, R12
+	VMOVUPS (R12), Y2
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y3
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y4
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y5
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y6
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y7
+	JMP     begin6
+
+zero6:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin6:
+	LEAQ (AX)(BX*4), R12
+	MOVQ k+0(FP), R13
+
+k6:
+	VMOVUPS      (CX), Y0
+	PREFETCHT0   (CX)(R11*8)
+	VMOVUPS      Y0, (R10)
+	ADDQ         $0x00000040, R10
+	VBROADCASTSS (AX), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (AX)(BX*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (AX)(BX*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (AX)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R12), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R12)(BX*1), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R12
+	DECQ         R13
+	JNZ          k6
+	MOVQ         DX, AX
+	VMOVUPS      Y2, (AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y3, (AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y4, (AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y5, (AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y6, (AX)
+	ADDQ         R8, AX
+	VMOVUPS      Y7, (AX)
+	VZEROUPPER
+	RET
+
+// func avx2First1Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2First1Part(SB), NOSPLIT, $0-88
+	MOVQ       a+8(FP), AX
+	MOVQ       b+32(FP), CX
+	MOVQ       c+48(FP), DX
+	MOVQ       ai+16(FP), BX
+	MOVQ       ap+24(FP), SI
+	MOVQ       bp+40(FP), DI
+	MOVQ       ldc+56(FP), R8
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, SI
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R8
+	LEAQ       (BX)(BX*2), R9
+	MOVQ       tail+72(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y15
+	MOVQ       panel+80(FP), R10
+	LEAQ       (DI)(DI*1), R11
+	MOVQ       add+64(FP), R12
+	TESTQ      R12, R12
+	JZ         zero6
+	MOVQ       DX, R12
+	VMASKMOVPS (R12), Y15, Y2
+	ADDQ       R8, R12
+	VMASKMOVPS (R12), Y15, Y3
+	ADDQ       R8, R12
+	VMASKMOVPS (R12), Y15, Y4
+	ADDQ       R8, R12
+	VMASKMOVPS (R12), Y15, Y5
+	ADDQ       R8, R12
+	VMASKMOVPS (R12), Y15, Y6
+	ADDQ       R8, R12
+	VMASKMOVPS (R12), Y15, Y7
+	JMP        begin6
+
+zero6:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin6:
+	LEAQ (AX)(BX*4), R12
+	MOVQ k+0(FP), R13
+
+k6:
+	VMASKMOVPS   (CX), Y15, Y0
+	PREFETCHT0   (CX)(R11*8)
+	VMOVUPS      Y0, (R10)
+	ADDQ         $0x00000040, R10
+	VBROADCASTSS (AX), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS (AX)(BX*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (AX)(BX*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (AX)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R12), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R12)(BX*1), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R12
+	DECQ         R13
+	JNZ          k6
+	MOVQ         DX, AX
+	VMASKMOVPS   Y2, Y15, (AX)
+	ADDQ         R8, AX
+	VMASKMOVPS   Y3, Y15, (AX)
+	ADDQ         R8, AX
+	VMASKMOVPS   Y4, Y15, (AX)
+	ADDQ         R8, AX
+	VMASKMOVPS   Y5, Y15, (AX)
+	ADDQ         R8, AX
+	VMASKMOVPS   Y6, Y15, (AX)
+	ADDQ         R8, AX
+	VMASKMOVPS   Y7, Y15, (AX)
+	VZEROUPPER
+	RET
 
 // func avx2CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds int)
 // Requires: AVX
@@ -1539,19 +1915,280 @@ loop:
 	VUNPCKHPS   Y1, Y0, Y5
 	VUNPCKLPS   Y3, Y2, Y6
 	VUNPCKHPS   Y3, Y2, Y7
-	VUNPCKLPD   Y6, Y4, Y8
-	VUNPCKHPD   Y6, Y4, Y4
-	VUNPCKLPD   Y7, Y5, Y6
-	VUNPCKHPD   Y7, Y5, Y5
-	VMOVUPS     Y8, (CX)
-	VMOVUPS     Y4, (CX)(DX*1)
-	VMOVUPS     Y6, (CX)(DX*2)
-	VMOVUPS     Y5, (CX)(R8*1)
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
 	ADDQ        $0x10, BX
 	ADDQ        $0x10, R9
 	LEAQ        (CX)(DX*4), CX
 	SUBQ        $0x04, AX
 	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func avx2Dots32(k int, a *float32, b *float32, ldb int, c *float32, add int)
+// Requires: AVX, FMA3
+TEXT ·avx2Dots32(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    ldb+24(FP), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (DX)(BX*4), DI
+	LEAQ    (DI)(BX*4), R8
+	LEAQ    (R8)(BX*4), R9
+	LEAQ    (R9)(BX*4), R10
+	LEAQ    (R10)(BX*4), R11
+	LEAQ    (R11)(BX*4), R12
+	LEAQ    (R12)(BX*4), R13
+	MOVQ    c+32(FP), R14
+	MOVQ    add+40(FP), R15
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTQ   R15, R15
+	JZ      loop
+	VMOVUPS (R14), Y0
+	VMOVUPS 32(R14), Y1
+	VMOVUPS 64(R14), Y2
+	VMOVUPS 96(R14), Y3
+
+loop:
+	VBROADCASTSS (CX), Y4
+	VBROADCASTSS 4(CX), Y5
+	VBROADCASTSS 8(CX), Y6
+	VBROADCASTSS 12(CX), Y7
+	VMOVUPS      (DX), X8
+	VINSERTF128  $0x01, (DI), Y8, Y8
+	VMOVUPS      (DX)(BX*1), X9
+	VINSERTF128  $0x01, (DI)(BX*1), Y9, Y9
+	VMOVUPS      (DX)(BX*2), X10
+	VINSERTF128  $0x01, (DI)(BX*2), Y10, Y10
+	VMOVUPS      (DX)(SI*1), X11
+	VINSERTF128  $0x01, (DI)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y0
+	VFMADD231PS  Y9, Y5, Y0
+	VFMADD231PS  Y10, Y6, Y0
+	VFMADD231PS  Y11, Y7, Y0
+	VMOVUPS      (R8), X8
+	VINSERTF128  $0x01, (R9), Y8, Y8
+	VMOVUPS      (R8)(BX*1), X9
+	VINSERTF128  $0x01, (R9)(BX*1), Y9, Y9
+	VMOVUPS      (R8)(BX*2), X10
+	VINSERTF128  $0x01, (R9)(BX*2), Y10, Y10
+	VMOVUPS      (R8)(SI*1), X11
+	VINSERTF128  $0x01, (R9)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y1
+	VFMADD231PS  Y9, Y5, Y1
+	VFMADD231PS  Y10, Y6, Y1
+	VFMADD231PS  Y11, Y7, Y1
+	VMOVUPS      (R10), X8
+	VINSERTF128  $0x01, (R11), Y8, Y8
+	VMOVUPS      (R10)(BX*1), X9
+	VINSERTF128  $0x01, (R11)(BX*1), Y9, Y9
+	VMOVUPS      (R10)(BX*2), X10
+	VINSERTF128  $0x01, (R11)(BX*2), Y10, Y10
+	VMOVUPS      (R10)(SI*1), X11
+	VINSERTF128  $0x01, (R11)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y2
+	VFMADD231PS  Y9, Y5, Y2
+	VFMADD231PS  Y10, Y6, Y2
+	VFMADD231PS  Y11, Y7, Y2
+	VMOVUPS      (R12), X8
+	VINSERTF128  $0x01, (R13), Y8, Y8
+	VMOVUPS      (R12)(BX*1), X9
+	VINSERTF128  $0x01, (R13)(BX*1), Y9, Y9
+	VMOVUPS      (R12)(BX*2), X10
+	VINSERTF128  $0x01, (R13)(BX*2), Y10, Y10
+	VMOVUPS      (R12)(SI*1), X11
+	VINSERTF128  $0x01, (R13)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y3
+	VFMADD231PS  Y9, Y5, Y3
+	VFMADD231PS  Y10, Y6, Y3
+	VFMADD231PS  Y11, Y7, Y3
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, DI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, AX
+	JNZ          loop
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y1, 32(R14)
+	VMOVUPS      Y2, 64(R14)
+	VMOVUPS      Y3, 96(R14)
+	VZEROUPPER
+	RET
+
+// func avx2Dots16(k int, a *float32, b *float32, ldb int, c *float32, add int)
+// Requires: AVX, FMA3
+TEXT ·avx2Dots16(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    ldb+24(FP), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (DX)(BX*4), DI
+	LEAQ    (DI)(BX*4), R8
+	LEAQ    (R8)(BX*4), R9
+	MOVQ    c+32(FP), R10
+	MOVQ    add+40(FP), R11
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	TESTQ   R11, R11
+	JZ      loop
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+
+loop:
+	VBROADCASTSS (CX), Y4
+	VBROADCASTSS 4(CX), Y5
+	VBROADCASTSS 8(CX), Y6
+	VBROADCASTSS 12(CX), Y7
+	VMOVUPS      (DX), X8
+	VINSERTF128  $0x01, (DI), Y8, Y8
+	VMOVUPS      (DX)(BX*1), X9
+	VINSERTF128  $0x01, (DI)(BX*1), Y9, Y9
+	VMOVUPS      (DX)(BX*2), X10
+	VINSERTF128  $0x01, (DI)(BX*2), Y10, Y10
+	VMOVUPS      (DX)(SI*1), X11
+	VINSERTF128  $0x01, (DI)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y0
+	VFMADD231PS  Y9, Y5, Y0
+	VFMADD231PS  Y10, Y6, Y0
+	VFMADD231PS  Y11, Y7, Y0
+	VMOVUPS      (R8), X8
+	VINSERTF128  $0x01, (R9), Y8, Y8
+	VMOVUPS      (R8)(BX*1), X9
+	VINSERTF128  $0x01, (R9)(BX*1), Y9, Y9
+	VMOVUPS      (R8)(BX*2), X10
+	VINSERTF128  $0x01, (R9)(BX*2), Y10, Y10
+	VMOVUPS      (R8)(SI*1), X11
+	VINSERTF128  $0x01, (R9)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y1
+	VFMADD231PS  Y9, Y5, Y1
+	VFMADD231PS  Y10, Y6, Y1
+	VFMADD231PS  Y11, Y7, Y1
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, DI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, AX
+	JNZ          loop
+	VMOVUPS      Y0, (R10)
+	VMOVUPS      Y1, 32(R10)
+	VZEROUPPER
+	RET
+
+// func avx2Dots8(k int, a *float32, b *float32, ldb int, c *float32, add int)
+// Requires: AVX, FMA3
+TEXT ·avx2Dots8(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    ldb+24(FP), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (DX)(BX*4), DI
+	MOVQ    c+32(FP), R8
+	MOVQ    add+40(FP), R9
+	VXORPS  Y0, Y0, Y0
+	TESTQ   R9, R9
+	JZ      loop
+	VMOVUPS (R8), Y0
+
+loop:
+	VBROADCASTSS (CX), Y4
+	VBROADCASTSS 4(CX), Y5
+	VBROADCASTSS 8(CX), Y6
+	VBROADCASTSS 12(CX), Y7
+	VMOVUPS      (DX), X8
+	VINSERTF128  $0x01, (DI), Y8, Y8
+	VMOVUPS      (DX)(BX*1), X9
+	VINSERTF128  $0x01, (DI)(BX*1), Y9, Y9
+	VMOVUPS      (DX)(BX*2), X10
+	VINSERTF128  $0x01, (DI)(BX*2), Y10, Y10
+	VMOVUPS      (DX)(SI*1), X11
+	VINSERTF128  $0x01, (DI)(SI*1), Y11, Y11
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VUNPCKLPS    Y11, Y10, Y14
+	VUNPCKHPS    Y11, Y10, Y15
+	VUNPCKLPD    Y14, Y12, Y8
+	VUNPCKHPD    Y14, Y12, Y9
+	VUNPCKLPD    Y15, Y13, Y10
+	VUNPCKHPD    Y15, Y13, Y11
+	VFMADD231PS  Y8, Y4, Y0
+	VFMADD231PS  Y9, Y5, Y0
+	VFMADD231PS  Y10, Y6, Y0
+	VFMADD231PS  Y11, Y7, Y0
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, DI
+	SUBQ         $0x04, AX
+	JNZ          loop
+	VMOVUPS      Y0, (R8)
 	VZEROUPPER
 	RET
 
@@ -2455,7 +3092,7 @@ TEXT ·avx2Exp(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ         AX, $0x00000010
+	CMPQ         AX, $0x00000020
 	JLT          one
 	VMOVUPS      (DX)(BX*1), Y2
 	VMINPS       Y2, Y0, Y2
@@ -2511,8 +3148,62 @@ several:
 	VMULPS       Y3, Y4, Y4
 	VMOVAPS      Y4, Y2
 	VMOVUPS      Y2, 32(CX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, AX
+	VMOVUPS      64(DX)(BX*1), Y2
+	VMINPS       Y2, Y0, Y2
+	VMAXPS       Y2, Y1, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f317218<>+0(SB), Y3, Y2
+	VFNMADD231PS cb102e308<>+0(SB), Y3, Y2
+	VMOVUPS      c39506967<>+0(SB), Y4
+	VFMADD213PS  c3ab743ce<>+0(SB), Y2, Y4
+	VFMADD213PS  c3c088908<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aa9c1<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaaaa<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVAPS      Y4, Y2
+	VMOVUPS      Y2, 64(CX)(BX*1)
+	VMOVUPS      96(DX)(BX*1), Y2
+	VMINPS       Y2, Y0, Y2
+	VMAXPS       Y2, Y1, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f317218<>+0(SB), Y3, Y2
+	VFNMADD231PS cb102e308<>+0(SB), Y3, Y2
+	VMOVUPS      c39506967<>+0(SB), Y4
+	VFMADD213PS  c3ab743ce<>+0(SB), Y2, Y4
+	VFMADD213PS  c3c088908<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aa9c1<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaaaa<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVAPS      Y4, Y2
+	VMOVUPS      Y2, 96(CX)(BX*1)
+	ADDQ         $0x00000080, BX
+	SUBQ         $0x00000020, AX
 	JMP          several
 
 one:
@@ -3617,7 +4308,7 @@ end:
 	RET
 
 // func avx2Leaves4(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Leaves4(SB), NOSPLIT, $0-48
 	MOVQ   a+0(FP), AX
 	MOVQ   b+8(FP), CX
@@ -3625,23 +4316,67 @@ TEXT ·avx2Leaves4(SB), NOSPLIT, $0-48
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   $0x00000080, DX
+	MOVQ   $0x00000020, DX
 
 loop:
+	PREFETCHT0   8192(AX)
+	PREFETCHT0   8192(CX)
 	VCVTPS2PD    (AX), Y4
 	VCVTPS2PD    (CX), Y5
 	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    16(AX), Y4
+	VCVTPS2PD    16(CX), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    32(AX), Y4
+	VCVTPS2PD    32(CX), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    48(AX), Y4
+	VCVTPS2PD    48(CX), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	PREFETCHT0   10240(AX)
+	PREFETCHT0   10240(CX)
 	VCVTPS2PD    2048(AX), Y4
 	VCVTPS2PD    2048(CX), Y5
 	VFMADD231PD  Y5, Y4, Y1
+	VCVTPS2PD    2064(AX), Y4
+	VCVTPS2PD    2064(CX), Y5
+	VFMADD231PD  Y5, Y4, Y1
+	VCVTPS2PD    2080(AX), Y4
+	VCVTPS2PD    2080(CX), Y5
+	VFMADD231PD  Y5, Y4, Y1
+	VCVTPS2PD    2096(AX), Y4
+	VCVTPS2PD    2096(CX), Y5
+	VFMADD231PD  Y5, Y4, Y1
+	PREFETCHT0   12288(AX)
+	PREFETCHT0   12288(CX)
 	VCVTPS2PD    4096(AX), Y4
 	VCVTPS2PD    4096(CX), Y5
 	VFMADD231PD  Y5, Y4, Y2
+	VCVTPS2PD    4112(AX), Y4
+	VCVTPS2PD    4112(CX), Y5
+	VFMADD231PD  Y5, Y4, Y2
+	VCVTPS2PD    4128(AX), Y4
+	VCVTPS2PD    4128(CX), Y5
+	VFMADD231PD  Y5, Y4, Y2
+	VCVTPS2PD    4144(AX), Y4
+	VCVTPS2PD    4144(CX), Y5
+	VFMADD231PD  Y5, Y4, Y2
+	PREFETCHT0   14336(AX)
+	PREFETCHT0   14336(CX)
 	VCVTPS2PD    6144(AX), Y4
 	VCVTPS2PD    6144(CX), Y5
 	VFMADD231PD  Y5, Y4, Y3
-	ADDQ         $0x10, AX
-	ADDQ         $0x10, CX
+	VCVTPS2PD    6160(AX), Y4
+	VCVTPS2PD    6160(CX), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	VCVTPS2PD    6176(AX), Y4
+	VCVTPS2PD    6176(CX), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	VCVTPS2PD    6192(AX), Y4
+	VCVTPS2PD    6192(CX), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
 	DECQ         DX
 	JNZ          loop
 	VEXTRACTF128 $0x01, Y0, X4
@@ -3668,27 +4403,60 @@ loop:
 	RET
 
 // func avx2Leaves3(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Leaves3(SB), NOSPLIT, $0-48
 	MOVQ   a+0(FP), AX
 	MOVQ   b+8(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   $0x00000080, DX
+	MOVQ   $0x00000020, DX
 
 loop:
+	PREFETCHT0   8192(AX)
+	PREFETCHT0   8192(CX)
 	VCVTPS2PD    (AX), Y3
 	VCVTPS2PD    (CX), Y4
 	VFMADD231PD  Y4, Y3, Y0
+	VCVTPS2PD    16(AX), Y3
+	VCVTPS2PD    16(CX), Y4
+	VFMADD231PD  Y4, Y3, Y0
+	VCVTPS2PD    32(AX), Y3
+	VCVTPS2PD    32(CX), Y4
+	VFMADD231PD  Y4, Y3, Y0
+	VCVTPS2PD    48(AX), Y3
+	VCVTPS2PD    48(CX), Y4
+	VFMADD231PD  Y4, Y3, Y0
+	PREFETCHT0   10240(AX)
+	PREFETCHT0   10240(CX)
 	VCVTPS2PD    2048(AX), Y3
 	VCVTPS2PD    2048(CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
+	VCVTPS2PD    2064(AX), Y3
+	VCVTPS2PD    2064(CX), Y4
+	VFMADD231PD  Y4, Y3, Y1
+	VCVTPS2PD    2080(AX), Y3
+	VCVTPS2PD    2080(CX), Y4
+	VFMADD231PD  Y4, Y3, Y1
+	VCVTPS2PD    2096(AX), Y3
+	VCVTPS2PD    2096(CX), Y4
+	VFMADD231PD  Y4, Y3, Y1
+	PREFETCHT0   12288(AX)
+	PREFETCHT0   12288(CX)
 	VCVTPS2PD    4096(AX), Y3
 	VCVTPS2PD    4096(CX), Y4
 	VFMADD231PD  Y4, Y3, Y2
-	ADDQ         $0x10, AX
-	ADDQ         $0x10, CX
+	VCVTPS2PD    4112(AX), Y3
+	VCVTPS2PD    4112(CX), Y4
+	VFMADD231PD  Y4, Y3, Y2
+	VCVTPS2PD    4128(AX), Y3
+	VCVTPS2PD    4128(CX), Y4
+	VFMADD231PD  Y4, Y3, Y2
+	VCVTPS2PD    4144(AX), Y3
+	VCVTPS2PD    4144(CX), Y4
+	VFMADD231PD  Y4, Y3, Y2
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
 	DECQ         DX
 	JNZ          loop
 	VEXTRACTF128 $0x01, Y0, X3
@@ -3712,23 +4480,45 @@ loop:
 	RET
 
 // func avx2Leaves2(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Leaves2(SB), NOSPLIT, $0-48
 	MOVQ   a+0(FP), AX
 	MOVQ   b+8(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   $0x00000080, DX
+	MOVQ   $0x00000020, DX
 
 loop:
+	PREFETCHT0   8192(AX)
+	PREFETCHT0   8192(CX)
 	VCVTPS2PD    (AX), Y2
 	VCVTPS2PD    (CX), Y3
 	VFMADD231PD  Y3, Y2, Y0
+	VCVTPS2PD    16(AX), Y2
+	VCVTPS2PD    16(CX), Y3
+	VFMADD231PD  Y3, Y2, Y0
+	VCVTPS2PD    32(AX), Y2
+	VCVTPS2PD    32(CX), Y3
+	VFMADD231PD  Y3, Y2, Y0
+	VCVTPS2PD    48(AX), Y2
+	VCVTPS2PD    48(CX), Y3
+	VFMADD231PD  Y3, Y2, Y0
+	PREFETCHT0   10240(AX)
+	PREFETCHT0   10240(CX)
 	VCVTPS2PD    2048(AX), Y2
 	VCVTPS2PD    2048(CX), Y3
 	VFMADD231PD  Y3, Y2, Y1
-	ADDQ         $0x10, AX
-	ADDQ         $0x10, CX
+	VCVTPS2PD    2064(AX), Y2
+	VCVTPS2PD    2064(CX), Y3
+	VFMADD231PD  Y3, Y2, Y1
+	VCVTPS2PD    2080(AX), Y2
+	VCVTPS2PD    2080(CX), Y3
+	VFMADD231PD  Y3, Y2, Y1
+	VCVTPS2PD    2096(AX), Y2
+	VCVTPS2PD    2096(CX), Y3
+	VFMADD231PD  Y3, Y2, Y1
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
 	DECQ         DX
 	JNZ          loop
 	VEXTRACTF128 $0x01, Y0, X2

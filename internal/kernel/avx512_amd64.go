@@ -106,6 +106,84 @@ func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, 
 //go:noescape
 func avx512Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
 
+// avx512First3 computes 8 rows by 48 columns, as avx512Strip3 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*48+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx512First3(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx512First3Part computes 8 rows by 48 columns, of which the last 16 columns have only tail, as avx512Strip3 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*48+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx512First3Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx512First2 computes 8 rows by 32 columns, as avx512Strip2 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*48+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx512First2(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx512First2Part computes 8 rows by 32 columns, of which the last 16 columns have only tail, as avx512Strip2 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*48+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx512First2Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx512First1 computes 8 rows by 16 columns, as avx512Strip1 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*48+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx512First1(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
+// avx512First1Part computes 8 rows by 16 columns, of which the last 16 columns have only tail, as avx512Strip1 does, and copies B:
+//
+//	for p := range k {
+//		for j := range columns {
+//			panel[p*48+j] = b[p*bp+j]
+//		}
+//	}
+//
+// Where columns are partial, zeros fill the panel.
+//
+//go:noescape
+func avx512First1Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
+
 // avx512CopyRows copies rows of 1 to 48 values:
 //
 //	for r := range rows {
@@ -127,6 +205,51 @@ func avx512CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds
 //
 //go:noescape
 func avx512Transpose8(cols int, dst *float32, ldd int, src *float32, lds int)
+
+// avx512Dots32 computes 32 elements of a product with B transposed:
+//
+//	for j := range 32 {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p], b[j*ldb+p], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is a multiple of 4 and at least 4.
+//
+//go:noescape
+func avx512Dots32(k int, a *float32, b *float32, ldb int, c *float32, add int)
+
+// avx512Dots16 computes 16 elements of a product with B transposed:
+//
+//	for j := range 16 {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p], b[j*ldb+p], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is a multiple of 4 and at least 4.
+//
+//go:noescape
+func avx512Dots16(k int, a *float32, b *float32, ldb int, c *float32, add int)
+
+// avx512Dots8 computes 8 elements of a product with B transposed:
+//
+//	for j := range 8 {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p], b[j*ldb+p], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is a multiple of 4 and at least 4.
+//
+//go:noescape
+func avx512Dots8(k int, a *float32, b *float32, ldb int, c *float32, add int)
 
 // avx512Add is dst[i] = a[i] + b[i] for n values.
 //

@@ -15,6 +15,26 @@ type set struct {
 	runs func() bool // whether this processor can run it
 	f32  func() *Table[float32]
 	f64  func() *Table[float64]
+
+	// busy does rounds times flop floating-point operations, independent
+	// multiply-adds in registers. Nil where there are no vectors.
+	busy func(rounds int)
+	flop float64
+}
+
+// MultiplyAdds does rounds times some independent multiply-adds of float32
+// vectors in registers and nothing else. It returns the number of floating-point
+// operations that these were, two a multiply-add. Their rate is the limit that a
+// matrix product of the set can reach on this processor at this moment. A set
+// without vectors, or one that is unknown, returns 0 at once.
+func MultiplyAdds(name string, rounds int) float64 {
+	for _, s := range sets() {
+		if s.name == name && s.busy != nil && s.runs() && rounds > 0 {
+			s.busy(rounds)
+			return s.flop * float64(rounds)
+		}
+	}
+	return 0
 }
 
 // piece is the most values that one call of assembly gets.

@@ -19,14 +19,16 @@ func vectorSets() []set {
 				x := &cpu.X86
 				return x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX2 && x.HasFMA && x.HasBMI2
 			},
-			f32: avx512Table,
-			f64: portable[float64],
+			f32:  avx512Table,
+			f64:  portable[float64],
+			busy: avx512Limit, flop: 2 * 24 * 16,
 		},
 		{
 			name: "avx2",
 			runs: func() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasBMI2 },
 			f32:  avx2Table,
 			f64:  portable[float64],
+			busy: avx2Limit, flop: 2 * 12 * 8,
 		},
 	}
 }
@@ -68,14 +70,16 @@ func avx2Table() *Table[float32] {
 var (
 	avx512Strips = sync.OnceValue(func() *strips {
 		return &strips{
-			lanes: 16, rows: 8, across: 3, strip: avx512Strip,
+			lanes: 16, rows: 8, across: 3, strip: avx512Strip, first: avx512First,
+			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx512Dots32, avx512Dots16, avx512Dots8},
 			copyRows: avx512CopyRows, transpose8: avx512Transpose8,
 			scratch: sync.Pool{New: newStripScratch},
 		}
 	})
 	avx2Strips = sync.OnceValue(func() *strips {
 		return &strips{
-			lanes: 8, rows: 6, across: 2, strip: avx2Strip,
+			lanes: 8, rows: 6, across: 2, strip: avx2Strip, first: avx2First,
+			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx2Dots32, avx2Dots16, avx2Dots8},
 			copyRows: avx2CopyRows, transpose8: avx2Transpose8,
 			scratch: sync.Pool{New: newStripScratch},
 		}
@@ -111,5 +115,37 @@ func avx2Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *f
 		avx2Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
 	default:
 		avx2Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+	}
+}
+
+//go:noinline
+func avx512First(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32) {
+	switch tail := (w-1)&15 + 1; {
+	case w == 48:
+		avx512First3(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	case w > 32:
+		avx512First3Part(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	case w == 32:
+		avx512First2(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	case w > 16:
+		avx512First2Part(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	case w == 16:
+		avx512First1(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	default:
+		avx512First1Part(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	}
+}
+
+//go:noinline
+func avx2First(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32) {
+	switch tail := (w-1)&7 + 1; {
+	case w == 16:
+		avx2First2(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	case w > 8:
+		avx2First2Part(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	case w == 8:
+		avx2First1(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	default:
+		avx2First1Part(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
 	}
 }

@@ -24,9 +24,13 @@ type strips struct {
 	rows   int // of a tile
 	across int // registers of the widest strip
 	strip  func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int)
+	first  func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
 
 	copyRows   func(rows, cols int, dst *float32, ldd int, src *float32, lds int)
 	transpose8 func(cols int, dst *float32, ldd int, src *float32, lds int)
+
+	// dots are the products of one row with 32, 16 and 8 columns.
+	dots [3]func(k int, a, b *float32, ldb int, c *float32, add int)
 
 	scratch sync.Pool // of *stripScratch
 }
@@ -37,9 +41,11 @@ const (
 	stripDepth = 1024
 	// stripBlock is the rows of C that are computed at a time where more is
 	// copied than the panel.
-	stripBlock = 256
+	stripBlock = 512
 	// stripWork is the most multiply-adds of one call of assembly.
 	stripWork = 1 << 19
+	// dotRows is the most rows for which B isn't copied though it is transposed.
+	dotRows = 3
 	// widestStrip is the columns of the widest strip of any set.
 	widestStrip = 48
 )
@@ -102,6 +108,8 @@ func (s *strips) multiply(m, n, k int, a, b side, c []float32, ldc int, add bool
 	for p := 0; p < k; p += depth {
 		d := min(depth, k-p)
 		switch {
+		case b.step != 1 && m <= dotRows && n >= 8 && d >= 8:
+			s.thin(m, n, d, a.at(0, p), b.at(0, p), c, ldc, add || p > 0, memory)
 		case b.step != 1 && m >= s.lanes/2 && m*k+2*m*n < n*k:
 			s.turned(m, n, d, a.at(0, p), b.at(0, p), c, ldc, add || p > 0, memory)
 		default:
@@ -114,9 +122,9 @@ func (s *strips) multiply(m, n, k int, a, b side, c []float32, ldc int, add bool
 // straight computes strips of C.
 func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool, memory *stripScratch) {
 	rows := m
-	packed := a.next != 1 && a.next%512 == 0 && n > s.lanes*s.across
+	packed := a.next != 1 && a.next%1024 == 0 && n > s.lanes*s.across
 	if packed {
-		rows = min(m, stripBlock)
+		rows = min(m, stripBlock/s.rows*s.rows) // whole tiles
 	}
 	for i := 0; i < m; i += rows {
 		r := min(rows, m-i)
@@ -132,7 +140,10 @@ func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool
 // panels computes strips of C one after the other, from copied panels of B where
 // that pays.
 func (s *strips) panels(m, n, k int, a side, tile int, b side, c []float32, ldc int, add bool, memory *stripScratch) {
-	full := s.lanes * s.across
+	full, sum := s.lanes*s.across, 0
+	if add {
+		sum = 1
+	}
 	for j, w := 0, 0; j < n; j += w {
 		w = s.width(n - j)
 		bj := b.at(j, 0)
@@ -141,8 +152,9 @@ func (s *strips) panels(m, n, k int, a side, tile int, b side, c []float32, ldc 
 			s.transpose(w, k, memory.panel, full, bj.x, bj.step)
 			bj = side{memory.panel, 1, full}
 		case m > 8*s.rows || m > s.rows && b.next%512 == 0:
-			s.copyRows(k, w, &memory.panel[0], full, &bj.x[0], bj.next)
-			bj = side{memory.panel, 1, full}
+			s.first(w, k, &a.x[0], a.step, a.next, &bj.x[0], bj.next, &c[j], ldc, sum, &memory.panel[0])
+			s.run(m-s.rows, w, k, side{a.x[tile:], a.step, a.next}, tile, side{memory.panel, 1, full}, c[s.rows*ldc+j:], ldc, add)
+			continue
 		}
 		s.run(m, w, k, a, tile, bj, c[j:], ldc, add)
 	}
@@ -179,31 +191,71 @@ func (s *strips) turned(m, n, k int, a, b side, c []float32, ldc int, add bool, 
 	}
 }
 
+// thin computes a few rows of C from B as it lies, transposed. What is left of n
+// and k goes the usual way.
+func (s *strips) thin(m, n, k int, a, b side, c []float32, ldc int, add bool, memory *stripScratch) {
+	sum := 0
+	if add {
+		sum = 1
+	}
+	whole := k &^ 3
+	j := 0
+	for at, w := range [...]int{32, 16, 8} {
+		for ; j+w <= n; j += w {
+			for i := range m {
+				s.callDots(at, whole, &a.x[i*a.step], &b.x[j*b.step], b.step, &c[i*ldc+j], sum)
+			}
+		}
+	}
+	if j < n && !add { // the last eight columns, some for the second time
+		for i := range m {
+			s.callDots(2, whole, &a.x[i*a.step], &b.x[(n-8)*b.step], b.step, &c[i*ldc+n-8], 0)
+		}
+		j = n
+	}
+	if j < n {
+		s.straight(m, n-j, k, a, b.at(j, 0), c[j:], ldc, add, memory)
+	}
+	if whole < k {
+		s.straight(m, j, k-whole, a.at(0, whole), b.at(0, whole), c, ldc, true, memory)
+	}
+}
+
+//go:noinline
+func (s *strips) callDots(which, k int, a, b *float32, ldb int, c *float32, add int) {
+	s.dots[which](k, a, b, ldb, c, add)
+}
+
 // packTiles copies m rows of A into tiles.
 func (s *strips) packTiles(m, k int, a side, memory *stripScratch) side {
 	memory.reserveBlock()
-	for i := 0; i < m; i += s.rows {
-		s.copyRows(k, min(s.rows, m-i), &memory.block[i*k], s.rows, &a.x[i*a.step], a.next)
+	// A few rows of memory at a time, so that their lines are fetched once for all
+	// tiles that have a part of them.
+	const few = 8
+	for p := 0; p < k; p += few {
+		for i := 0; i < m; i += s.rows {
+			s.copyRows(min(few, k-p), min(s.rows, m-i), &memory.block[i*k+p*s.rows], s.rows, &a.x[i*a.step+p*a.next], a.next)
+		}
 	}
 	return side{memory.block, 1, s.rows}
 }
 
 // transpose stores the transpose of src [rows,cols] in dst.
 func (s *strips) transpose(rows, cols int, dst []float32, ldd int, src []float32, lds int) {
-	r, whole := 0, cols&^3
-	for ; r+8 <= rows; r += 8 {
-		if whole > 0 {
-			s.transpose8(whole, &dst[r], ldd, &src[r*lds], lds)
-		}
-		for j := whole; j < cols; j++ {
-			for i := r; i < r+8; i++ {
-				dst[j*ldd+i] = src[i*lds+j]
-			}
+	const few = 128 // columns at a time, so that the rows of dst stay in the first cache
+	eights, fours := rows&^7, cols&^3
+	for j := 0; j < fours; j += few {
+		for r := 0; r < eights; r += 8 {
+			s.transpose8(min(few, fours-j), &dst[j*ldd+r], ldd, &src[r*lds+j], lds)
 		}
 	}
-	for ; r < rows; r++ {
-		for j, v := range src[r*lds:][:cols] {
-			dst[j*ldd+r] = v
+	for r := range rows {
+		from := 0
+		if r < eights {
+			from = fours
+		}
+		for j, v := range src[r*lds:][from:cols] {
+			dst[(from+j)*ldd+r] = v
 		}
 	}
 }

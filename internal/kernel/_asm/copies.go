@@ -63,9 +63,30 @@ func (t *target) copyRows() {
 	}
 }
 
-// transpose writes the function that transposes eight rows. Four values of row r
-// and four of row r+4 meet in one register when they are loaded; two rounds of
+// transposed loads four values of each of eight rows and transposes them. Those of
+// row r and of row r+4 meet in one register when they are loaded; two rounds of
 // unpacking transpose the halves.
+//
+// It uses eight registers, which the caller names: of those that avo chooses it
+// would think that their upper halves are in use before they are loaded.
+func transposed(r []VecPhysical, row func(r int) Mem) (out []VecPhysical) {
+	for i := range 4 {
+		VMOVUPS(row(i), r[i].AsX())
+		VINSERTF128(U8(1), row(i+4), r[i], r[i])
+	}
+	low01, high01, low23, high23 := r[4], r[5], r[6], r[7]
+	VUNPCKLPS(r[1], r[0], low01)
+	VUNPCKHPS(r[1], r[0], high01)
+	VUNPCKLPS(r[3], r[2], low23)
+	VUNPCKHPS(r[3], r[2], high23)
+	VUNPCKLPD(low23, low01, r[0])
+	VUNPCKHPD(low23, low01, r[1])
+	VUNPCKLPD(high23, high01, r[2])
+	VUNPCKHPD(high23, high01, r[3])
+	return r[:4]
+}
+
+// transpose writes the function that transposes eight rows.
 func (t *target) transpose() {
 	t.function("Transpose8", "func(cols int, dst *float32, ldd int, src *float32, lds int)",
 		"transposes 8 rows of cols values, a multiple of 4 and at least 4:",
@@ -85,25 +106,7 @@ func (t *target) transpose() {
 	LEAQ(Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
 	pointers, row := rowsOf(src, lds, lds3, 8)
 	Label("loop")
-	var r [4]VecVirtual
-	for i := range r {
-		r[i] = YMM()
-		VMOVUPS(row(i), r[i].AsX())
-		VINSERTF128(U8(1), row(i+4), r[i], r[i])
-	}
-	low01, high01, low23, high23 := YMM(), YMM(), YMM(), YMM()
-	VUNPCKLPS(r[1], r[0], low01)
-	VUNPCKHPS(r[1], r[0], high01)
-	VUNPCKLPS(r[3], r[2], low23)
-	VUNPCKHPS(r[3], r[2], high23)
-	var out [4]VecVirtual
-	for i := range out {
-		out[i] = YMM()
-	}
-	VUNPCKLPD(low23, low01, out[0])
-	VUNPCKHPD(low23, low01, out[1])
-	VUNPCKLPD(high23, high01, out[2])
-	VUNPCKHPD(high23, high01, out[3])
+	out := transposed(avx2.regs[:8], row)
 	VMOVUPS(out[0], Mem{Base: dst})
 	VMOVUPS(out[1], Mem{Base: dst, Index: ldd, Scale: 1})
 	VMOVUPS(out[2], Mem{Base: dst, Index: ldd, Scale: 2})

@@ -82,7 +82,7 @@ const signBit = 1 << 31
 
 func (t *target) exponentials() {
 	bounds := func(c *loopCode) { c.x, c.y = t.expBounds() }
-	t.loop("Exp", "dst[i] = exp(a[i])", 2, bounds, func(c *loopCode, p place) {
+	t.loop("Exp", "dst[i] = exp(a[i])", 4, bounds, func(c *loopCode, p place) {
 		x := p.load(c.a)
 		t.exp(x, c.x, c.y)
 		p.store(x, c.dst)

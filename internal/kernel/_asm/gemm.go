@@ -20,6 +20,37 @@ func (t *target) tiles() {
 		t.strip(width, false)
 		t.strip(width, true)
 	}
+	for width := t.width; width >= 1; width-- {
+		t.first(width, false)
+		t.first(width, true)
+	}
+}
+
+// first writes the function that computes the first tile of a strip and copies
+// B on the way. The copy costs little there, since other rows of B are on their way
+// from memory while the sums are formed.
+func (t *target) first(width int, partial bool) {
+	name, last := fmt.Sprintf("First%d", width), ""
+	if partial {
+		name += "Part"
+		last = fmt.Sprintf(", of which the last %d columns have only tail", t.lanes)
+	}
+	t.function(name, "func(k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, tail int, panel *float32)",
+		fmt.Sprintf("computes %d rows by %d columns%s, as %sStrip%d does, and copies B:", t.rows, width*t.lanes, last, t.name, width),
+		"",
+		"	for p := range k {",
+		"		for j := range columns {",
+		fmt.Sprintf("			panel[p*%d+j] = b[p*bp+j]", t.width*t.lanes),
+		"		}",
+		"	}",
+		"",
+		"Where columns are partial, zeros fill the panel.")
+	s := t.stripArguments(width, partial)
+	s.panel = Load(Param("panel"), GP64())
+	s.ahead = GP64()
+	LEAQ(Mem{Base: s.bp, Index: s.bp, Scale: 1}, s.ahead)
+	s.tile(t.rows)
+	t.end()
 }
 
 // strip writes the function that computes a strip of C, width registers across.
@@ -43,23 +74,8 @@ func (t *target) strip(width int, partial bool) {
 		"	}",
 		"",
 		"k is at least 1.")
-	s := &stripCode{t: t, width: width}
-	s.m, s.a, s.b, s.c = Load(Param("m"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64())
-	s.ai, s.ap, s.bp, s.ldc = Load(Param("ai"), GP64()), Load(Param("ap"), GP64()), Load(Param("bp"), GP64()), Load(Param("ldc"), GP64())
-	for _, stride := range []Register{s.ai, s.ap, s.bp, s.ldc} {
-		SHLQ(U8(2), stride)
-	}
-	s.ai3 = GP64()
-	LEAQ(Mem{Base: s.ai, Index: s.ai, Scale: 2}, s.ai3)
-	if partial {
-		n := Load(Param("tail"), GP64())
-		var at Register
-		if !t.wide() {
-			at = t.regs[15]
-		}
-		m := t.mask(n, at)
-		s.tail = &m
-	}
+	s := t.stripArguments(width, partial)
+	s.m = Load(Param("m"), GP64())
 
 	Label("full")
 	CMPQ(s.m, U8(t.rows))
@@ -87,6 +103,28 @@ func (t *target) strip(width int, partial bool) {
 	}
 }
 
+// stripArguments loads what all functions of strips have.
+func (t *target) stripArguments(width int, partial bool) *stripCode {
+	s := &stripCode{t: t, width: width}
+	s.a, s.b, s.c = Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64())
+	s.ai, s.ap, s.bp, s.ldc = Load(Param("ai"), GP64()), Load(Param("ap"), GP64()), Load(Param("bp"), GP64()), Load(Param("ldc"), GP64())
+	for _, stride := range []Register{s.ai, s.ap, s.bp, s.ldc} {
+		SHLQ(U8(2), stride)
+	}
+	s.ai3 = GP64()
+	LEAQ(Mem{Base: s.ai, Index: s.ai, Scale: 2}, s.ai3)
+	if partial {
+		n := Load(Param("tail"), GP64())
+		var at Register
+		if !t.wide() {
+			at = t.regs[15]
+		}
+		m := t.mask(n, at)
+		s.tail = &m
+	}
+	return s
+}
+
 // stripCode writes the tiles of one strip.
 type stripCode struct {
 	t                    *target
@@ -94,6 +132,7 @@ type stripCode struct {
 	tail                 *mask // of the last vector; nil when it is full
 	m, a, b, c           Register
 	ai, ai3, ap, bp, ldc Register
+	panel, ahead         Register // where B is copied to, if it is; two rows of B
 }
 
 // The registers are for a row of B, for numbers of A, for sums, in this order.
@@ -185,6 +224,13 @@ func (s *stripCode) tile(rows int) {
 		} else {
 			VMOVUPS(at, t.regs[v])
 		}
+		if s.panel != nil {
+			PREFETCHT0(Mem{Base: b, Index: s.ahead, Scale: 8, Disp: v * t.bytes()}) // 16 rows ahead
+			VMOVUPS(t.regs[v], Mem{Base: s.panel, Disp: v * t.bytes()})
+		}
+	}
+	if s.panel != nil {
+		ADDQ(U32(t.width*t.bytes()), s.panel)
 	}
 	for row := range rows {
 		to := s.number(row)

@@ -23,6 +23,7 @@ func main() {
 	ConstraintExpr("amd64")
 	t.tiles()
 	t.copies()
+	t.dots()
 	t.elementwise()
 	t.exponentials()
 	t.updates()

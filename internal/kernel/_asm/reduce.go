@@ -53,13 +53,19 @@ func (t *target) leaves() {
 			VXORPS(s, s, s)
 			sums = append(sums, s)
 		}
-		MOVQ(U32(leaf/4), k)
+		MOVQ(U32(leaf/16), k)
 		Label("loop")
 		for i, s := range sums {
-			product(Mem{Base: a, Disp: 4 * leaf * i}, Mem{Base: b, Disp: 4 * leaf * i}, s)
+			// The leaves after these: so many short streams are more than the
+			// processor foresees.
+			PREFETCHT0(Mem{Base: a, Disp: 4 * leaf * (i + 4)})
+			PREFETCHT0(Mem{Base: b, Disp: 4 * leaf * (i + 4)})
+			for part := 0; part < 64; part += 16 {
+				product(Mem{Base: a, Disp: 4*leaf*i + part}, Mem{Base: b, Disp: 4*leaf*i + part}, s)
+			}
 		}
-		ADDQ(U8(16), a)
-		ADDQ(U8(16), b)
+		ADDQ(U8(64), a)
+		ADDQ(U8(64), b)
 		DECQ(k)
 		JNZ(LabelRef("loop"))
 		for i := range 4 {

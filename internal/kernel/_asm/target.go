@@ -16,16 +16,16 @@ import (
 type target struct {
 	name  string // prefix of the functions' names
 	lanes int    // float32 in a register
-	regs  []Register
+	regs  []VecPhysical
 	rows  int // of a tile of C
 	width int // registers across a tile of C
 }
 
 var (
-	avx512 = &target{name: "avx512", lanes: 16, rows: 8, width: 3, regs: []Register{
+	avx512 = &target{name: "avx512", lanes: 16, rows: 8, width: 3, regs: []VecPhysical{
 		Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,
 		Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31}}
-	avx2 = &target{name: "avx2", lanes: 8, rows: 6, width: 2, regs: []Register{
+	avx2 = &target{name: "avx2", lanes: 8, rows: 6, width: 2, regs: []VecPhysical{
 		Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15}}
 )
 
