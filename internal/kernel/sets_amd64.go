@@ -73,7 +73,7 @@ var (
 			lanes: 16, rows: 8, across: 3, strip: avx512Strip, first: avx512First,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx512Dots32, avx512Dots16, avx512Dots8},
 			copyRows: avx512CopyRows, transpose8: avx512Transpose8,
-			scratch: sync.Pool{New: newStripScratch},
+			scratch: newScratchList(),
 		}
 	})
 	avx2Strips = sync.OnceValue(func() *strips {
@@ -81,7 +81,7 @@ var (
 			lanes: 8, rows: 6, across: 2, strip: avx2Strip, first: avx2First,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx2Dots32, avx2Dots16, avx2Dots8},
 			copyRows: avx2CopyRows, transpose8: avx2Transpose8,
-			scratch: sync.Pool{New: newStripScratch},
+			scratch: newScratchList(),
 		}
 	})
 )

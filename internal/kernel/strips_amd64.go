@@ -16,8 +16,6 @@
 
 package kernel
 
-import "sync"
-
 // strips is the matrix product of a set.
 type strips struct {
 	lanes  int // values in a register
@@ -32,7 +30,7 @@ type strips struct {
 	// dots are the products of one row with 32, 16 and 8 columns.
 	dots [3]func(k int, a, b *float32, ldb int, c *float32, add int)
 
-	scratch sync.Pool // of *stripScratch
+	scratch *scratchList
 }
 
 const (
@@ -56,7 +54,7 @@ type stripScratch struct {
 	block []float32 // of A, or of the transpose of C
 }
 
-func newStripScratch() any {
+func newStripScratch() *stripScratch {
 	// The allocator gives what is as large as this whole pages.
 	return &stripScratch{panel: make([]float32, stripDepth*widestStrip)}
 }
@@ -102,7 +100,7 @@ func (s *strips) multiply(m, n, k int, a, b side, c []float32, ldc int, add bool
 		}
 		return
 	}
-	memory := s.scratch.Get().(*stripScratch)
+	memory := s.scratch.get()
 	parts := (k + stripDepth - 1) / stripDepth
 	depth := (k + parts - 1) / parts
 	for p := 0; p < k; p += depth {
@@ -116,7 +114,7 @@ func (s *strips) multiply(m, n, k int, a, b side, c []float32, ldc int, add bool
 			s.straight(m, n, d, a.at(0, p), b.at(0, p), c, ldc, add || p > 0, memory)
 		}
 	}
-	s.scratch.Put(memory)
+	s.scratch.put(memory)
 }
 
 // straight computes strips of C.
