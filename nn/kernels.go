@@ -20,9 +20,12 @@ func table[T engine.Float](c engine.Conditions) *kernel.Table[T] {
 type grid struct{ m, n, high, wide, across int }
 
 const (
-	// pieceWork is how many multiply-adds a piece has at least: some tens of microseconds, so that handing it over costs little.
-	pieceWork = 1 << 17
+	// pieceWork is how many multiply-adds a piece has at least: some tens of microseconds of vector code, so that handing it over costs
+	// little and small networks are not cut at all.
+	pieceWork = 1 << 20
 	maxPieces = 32
+	// Blocks below these edges pack more than they compute.
+	leastHigh, leastWide = 32, 64
 	// pieceEdge keeps the blocks of vector kernels whole.
 	pieceEdge = 16
 )
@@ -31,10 +34,12 @@ func cut(m, n, k int) grid {
 	g := grid{m: m, n: n, high: m, wide: n, across: 1}
 	for pieces := 1; pieces < maxPieces && float64(g.high)*float64(g.wide)*float64(k) > 2*pieceWork; pieces *= 2 {
 		switch {
-		case g.wide >= g.high && g.wide > pieceEdge:
+		case g.wide > leastWide && (g.wide >= g.high || g.high <= leastHigh):
 			g.wide = roundUp((g.wide + 1) / 2)
-		case g.high > pieceEdge:
+		case g.high > leastHigh:
 			g.high = roundUp((g.high + 1) / 2)
+		default:
+			pieces = maxPieces
 		}
 	}
 	g.across = (n + g.wide - 1) / g.wide

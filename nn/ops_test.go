@@ -47,6 +47,8 @@ var operations = []enginetest.Case{
 	{Name: "dense without bias", Op: DenseOp{}, In: []engine.Type{vector(5), fixed(3, 5)}},
 	{Name: "dense of one", Op: DenseOp{}, In: []engine.Type{vector(1), fixed(1, 1), fixed(1)}},
 	{Name: "dense wide", Op: DenseOp{}, In: []engine.Type{vector(37), fixed(65, 37), fixed(65)}},
+	// Large enough to be cut into pieces both ways, forward and back.
+	{Name: "dense of several pieces", Op: DenseOp{Then: tanhActivation}, In: []engine.Type{vector(300), fixed(256, 300), fixed(256)}, Rows: []int{2}},
 	{Name: "dense of parameters", Op: DenseOp{}, In: []engine.Type{fixed(5), fixed(3, 5), fixed(3)}},
 	{Name: "dense with relu", Op: DenseOp{Then: reluActivation}, In: []engine.Type{vector(5), fixed(4, 5), fixed(4)}},
 	{Name: "dense with sigmoid", Op: DenseOp{Then: sigmoidActivation}, In: []engine.Type{vector(5), fixed(3, 5), fixed(3)}},
