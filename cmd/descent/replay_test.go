@@ -122,7 +122,6 @@ func TestReplay(t *testing.T) {
 		{"neither", one(w), "gradients is missing"},
 		{"rates", one(`"lr": [1, 2], "function": "beale", "steps": 3`), "lr: found 2 numbers, wanted 3"},
 		{"a rate", one(`"lr": 1, "function": "beale", "steps": 3`), "lr in settings"},
-		{"rate twice", one(`"lr": [1], "settings": {"lr": 1}, "function": "beale", "steps": 1`), "one is wanted"},
 		{"rate and schedule", one(`"lr": [1], "schedule": "cosine", "function": "beale", "steps": 1`), "one is wanted"},
 		{"negative rate", one(`"lr": [1, -1], "function": "beale", "steps": 2`), "step 2: "},
 		{"too many steps", one(`"function": "beale", "steps": 1e7`), "steps: found 1e7"},

@@ -39,7 +39,7 @@ func (c *replayCase) readOptimizer(keys map[string]json.RawMessage) error {
 	if c.optimizer, err = b.build(nil); err != nil {
 		return err
 	}
-	if err := c.readRates(keys, settings, b); err != nil {
+	if err := c.readRates(keys, b); err != nil {
 		return err
 	}
 	var groups []optim.Group
@@ -58,16 +58,13 @@ func (c *replayCase) readOptimizer(keys map[string]json.RawMessage) error {
 }
 
 // readRates reads lr or schedule into the optimizer.
-func (c *replayCase) readRates(keys map[string]json.RawMessage, settings spec.Value, b replayBuilder) error {
+func (c *replayCase) readRates(keys map[string]json.RawMessage, b replayBuilder) error {
 	rates, list := keys["lr"]
 	schedule, scheduled := keys["schedule"]
-	_, set := settings.Get("lr")
 	switch {
 	case list && scheduled:
 		return errors.New("lr and schedule are both given; one is wanted")
-	case list && set:
-		return errors.New("lr is given as a list and in settings; one is wanted")
-	case list:
+	case list: // in place of a rate in the settings
 		if kind := kindOf(rates); kind != "a list" {
 			return fmt.Errorf("lr: found %s, wanted a list with one rate a step; one rate for all steps is lr in settings", kind)
 		}

@@ -18,7 +18,7 @@ func TestStatuses(t *testing.T) {
 		{"trian digits", 2, "did you mean descent train?"},
 		{"foo", 2, `unknown verb "foo"`},
 		{"train", 2, "DATA is missing"},
-		{"train digits more", 2, "too many arguments"},
+		{"train digits more", 2, "train takes one DATA"},
 		{"train digits --optimzer sgd", 2, "did you mean --optimizer?"},
 		{"train digits --zzzzzz", 2, "unknown flag"},
 		{"train digits --epochs", 2, "--epochs wants a value"},

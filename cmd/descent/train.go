@@ -33,7 +33,7 @@ func (p *program) train() *cobra.Command {
   descent train digits --config first.yaml --lr 0.01
   descent train --config runs/digits-1/config.json
   descent train digits --dry-run`,
-		Args: arguments(0, "DATA"),
+		Args: oneDataSet,
 	}
 	groups := settings(train.Registries())
 	for _, group := range settingGroups {
@@ -70,6 +70,14 @@ func (p *program) train() *cobra.Command {
 	}
 	completeSettings(c)
 	return c
+}
+
+// oneDataSet takes one DATA at most.
+func oneDataSet(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return &usageError{fmt.Sprintf("train takes one DATA, found %d: %q; train on one after the other, join tables into one file, or put quotes around a name with blanks", len(args), args), c.CommandPath() + " --help"}
+	}
+	return nil
 }
 
 // trainOnce trains into a folder of its own.
