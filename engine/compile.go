@@ -103,6 +103,7 @@ func Compile(g *Graph, o Options) (*Plan, error) {
 	w := o.Weights
 	if w == nil {
 		w = newWeights(l.params, l.states, l.precision, l.training)
+		w.kernels = l.kernels
 		if !o.Blank {
 			if err := l.initialize(w, o.Seed); err != nil {
 				return nil, err

@@ -30,6 +30,7 @@ type Weights struct {
 	stateSz int
 	f32     *Vector[float32]
 	f64     *Vector[float64]
+	kernels string        // the set of the plan that they were made for
 	version atomic.Uint64 // counts calls of Changed
 	learned atomic.Uint64 // counts passes that may have written states
 }
@@ -111,9 +112,12 @@ func (w *Weights) Precision() Precision {
 	return Float32
 }
 
+// Kernels is the kernel set of the plan that the weights were made for: what updates them computes with the same.
+func (w *Weights) Kernels() string { return w.kernels }
+
 // Copy returns an independent copy of parameters, states and gradient.
 func (w *Weights) Copy() *Weights {
-	c := &Weights{params: slices.Clone(w.params), states: slices.Clone(w.states), size: w.size, stateSz: w.stateSz}
+	c := &Weights{params: slices.Clone(w.params), states: slices.Clone(w.states), size: w.size, stateSz: w.stateSz, kernels: w.kernels}
 	if w.f32 != nil {
 		c.f32 = w.f32.copy()
 	}

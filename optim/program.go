@@ -52,11 +52,7 @@ func newProgram[T engine.Float](s *Stepper, pool *engine.Pool) (*program[T], err
 	if !ok || live.Grad == nil {
 		return nil, fmt.Errorf("these weights have no gradient: compile the network for training")
 	}
-	set, err := engine.Kernels()
-	if err != nil {
-		return nil, err
-	}
-	kernels, err := kernel.For[T](set)
+	kernels, err := kernel.For[T](s.weights.Kernels())
 	if err != nil {
 		return nil, err
 	}

@@ -218,3 +218,12 @@ func TestFork(t *testing.T) {
 		t.Error("the same steps of the fork give other bits")
 	}
 }
+
+// A kernel set asked for computes everything, the update included: the same bits as where the environment chooses it.
+func TestKernelSetIsUsedThroughout(t *testing.T) {
+	c := small()
+	c.Kernels = "portable"
+	asked := final(t, c)
+	t.Setenv("DESCENT_CPU", "portable")
+	sameWeights(t, "asked for portable kernels", asked, final(t, small()))
+}
