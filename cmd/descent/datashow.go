@@ -20,7 +20,7 @@ import (
 
 // dataShow shows what is in a set.
 func (p *program) dataShow() *cobra.Command {
-	var asJSON, noHeader bool
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "show NAME|FILE [flags]",
 		Short: "what is in a data set or file",
@@ -30,29 +30,17 @@ func (p *program) dataShow() *cobra.Command {
   descent data show digits
   descent data show flowers.csv --label species
   descent data show mnist --json`,
-		Args: arguments(1, "NAME|FILE"),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			var names []string
-			for _, s := range data.Sets() {
-				names = append(names, s.Name)
-			}
-			return names, cobra.ShellCompDirectiveDefault
-		},
+		Args:              arguments(1, "NAME|FILE"),
+		ValidArgsFunction: completeDataSet,
 	}
-	label := text(c, groupOutput, "label", "COLUMN", "of a table: the column to predict; the last if not given")
-	task := text(c, groupOutput, "task", "TASK", "of a table: classification or regression; found out if not given")
-	drop := define1(c, groupOutput, "drop", listSyntax.as("COLUMN,..."), "of a table: columns to leave out")
-	toggle(c, &noHeader, groupOutput, "no-header", "of a table: the first line is a row")
+	table := defineTable(c)
 	toggle(c, &asJSON, groupOutput, "json", "one JSON object")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		dropped, err := names(drop.text)
+		options, err := table.options()
 		if err != nil {
 			return err
 		}
-		s, err := contentOf(args[0], data.Options{Label: label.text, Task: task.text, Drop: dropped, NoHeader: noHeader})
+		s, err := contentOf(args[0], options)
 		if err != nil {
 			return err
 		}

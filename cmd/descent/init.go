@@ -25,7 +25,7 @@ import (
 
 // init is a word of the language.
 func (p *program) initialize() *cobra.Command {
-	var asJSON, noHeader bool
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "init DATA [flags]",
 		Short: "write a commented configuration that fits the data",
@@ -36,26 +36,14 @@ func (p *program) initialize() *cobra.Command {
   descent train --config flowers.yaml
   descent init houses.csv --label price --out first.yaml
   descent init digits --out -`,
-		Args: arguments(1, "DATA"),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			var names []string
-			for _, s := range data.Sets() {
-				names = append(names, s.Name)
-			}
-			return names, cobra.ShellCompDirectiveDefault
-		},
+		Args:              arguments(1, "DATA"),
+		ValidArgsFunction: completeDataSet,
 	}
 	out := text(c, groupOutput, "out", "FILE", "file to write, which must not exist, or - for standard output; DATA.yaml if not given")
-	label := text(c, groupOutput, "label", "COLUMN", "of a table: the column to predict; the last if not given")
-	task := text(c, groupOutput, "task", "TASK", "of a table: classification or regression; found out if not given")
-	drop := define1(c, groupOutput, "drop", listSyntax.as("COLUMN,..."), "of a table: columns to leave out")
-	toggle(c, &noHeader, groupOutput, "no-header", "of a table: the first line is a row")
+	table := defineTable(c)
 	toggle(c, &asJSON, groupOutput, "json", "one JSON object about what was written")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		dropped, err := names(drop.text)
+		options, err := table.options()
 		if err != nil {
 			return err
 		}
@@ -71,7 +59,7 @@ func (p *program) initialize() *cobra.Command {
 		if _, err := os.Lstat(file); file != "-" && err == nil {
 			return configExists(file)
 		}
-		s, err := startOn(args[0], data.Options{Label: label.text, Task: task.text, Drop: dropped, NoHeader: noHeader})
+		s, err := startOn(args[0], options)
 		if err != nil {
 			return err
 		}
