@@ -227,3 +227,68 @@ func TestKernelSetIsUsedThroughout(t *testing.T) {
 	t.Setenv("DESCENT_CPU", "portable")
 	sameWeights(t, "asked for portable kernels", asked, final(t, small()))
 }
+
+// The best weights survive a stop when nothing after it is better: here the second stage's rate ruins the network.
+func TestResumeKeepsTheBestWeights(t *testing.T) {
+	c := Config{Data: "digits", Model: nn.MLP{Units: []int{16}}, Batch: 100, Epochs: 6, Report: 1, Optimizer: optim.NewSGD(1)}
+	whole, cut := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "cut")
+	c.Optimizer.LR = optim.Drop{LR: 0.2, Factor: 20, Steps: 26}
+	r, err := Run(context.Background(), c, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.BestStep > 26 {
+		t.Fatalf("the best evaluation is at step %d, after the stop", r.BestStep)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if _, err := Run(ctx, c, cut, &stopAt{30, cancel}); !errors.Is(err, errStop) {
+		t.Fatal(err)
+	}
+	if _, err := Resume(context.Background(), nil, cut); err != nil {
+		t.Fatal(err)
+	}
+	sameFile(t, modelPath(cut), modelPath(whole))
+}
+
+// A step on the summed loss is one on the mean with as many times the rate.
+func TestSumLoss(t *testing.T) {
+	c := Config{Data: "digits", Model: nn.MLP{Units: []int{8}}, Batch: 64, Precision: Float64}
+	step := func(sum bool, rate float64) []engine.Tensor {
+		t.Helper()
+		c.SumLoss, c.Optimizer = sum, optim.NewSGD(rate)
+		s, err := Bind(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if _, err := s.Step(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return s.Weights().Keep()
+	}
+	a, b := step(true, 0.001), step(false, 0.064)
+	for i := range a {
+		for k := range a[i].F64 {
+			if !close(a[i].F64[k], b[i].F64[k], 1e-12) {
+				t.Fatalf("%s: %v on the sum, %v on the mean", a[i].Name, a[i].F64[k], b[i].F64[k])
+			}
+		}
+	}
+}
+
+// The seed keys the split too, so that an interval over seeds covers it.
+func TestSeedKeysTheSplit(t *testing.T) {
+	parts := func(seed uint64) string {
+		t.Helper()
+		c := Config{Data: "digits", Seed: seed}
+		s, err := c.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(s.parts.Test)
+	}
+	first, again, other := parts(1), parts(1), parts(2)
+	if first != again || first == other {
+		t.Error("the test part does not follow the seed")
+	}
+}
