@@ -8,8 +8,10 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-//go:generate go run -C _asm . -set avx512 -pkg kernel -out ../avx512_amd64.s -stubs ../avx512_amd64.go
-//go:generate go run -C _asm . -set avx2 -pkg kernel -out ../avx2_amd64.s -stubs ../avx2_amd64.go
+//go:generate go run -C _asm . -set avx512 -part products -pkg kernel -out ../avx512_products_amd64.s -stubs ../avx512_products_amd64.go
+//go:generate go run -C _asm . -set avx512 -part vectors -pkg kernel -out ../avx512_vectors_amd64.s -stubs ../avx512_vectors_amd64.go
+//go:generate go run -C _asm . -set avx2 -part products -pkg kernel -out ../avx2_products_amd64.s -stubs ../avx2_products_amd64.go
+//go:generate go run -C _asm . -set avx2 -part vectors -pkg kernel -out ../avx2_vectors_amd64.s -stubs ../avx2_vectors_amd64.go
 
 func vectorSets() []set {
 	return []set{

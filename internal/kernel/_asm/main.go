@@ -1,7 +1,7 @@
 // Command asm writes the assembly of package kernel. It is run by go generate
-// there, once for each instruction set:
+// there, once for each instruction set and part:
 //
-//	go run . -set avx512 -pkg kernel -out ../avx512_amd64.s -stubs ../avx512_amd64.go
+//	go run . -set avx512 -part products -pkg kernel -out ../avx512_products_amd64.s -stubs ../avx512_products_amd64.go
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 
 func main() {
 	set := flag.String("set", "", "instruction set: avx512 or avx2")
+	part := flag.String("part", "", "what to write: products or vectors")
 	flag.Parse()
 	sets := map[string]*target{avx512.name: avx512, avx2.name: avx2}
 	t := sets[*set]
@@ -21,14 +22,20 @@ func main() {
 		log.Fatalf("set %q: avx512 or avx2 is wanted", *set)
 	}
 	ConstraintExpr("amd64")
-	t.tiles()
-	t.copies()
-	t.dots()
-	t.elementwise()
-	t.exponentials()
-	t.updates()
-	t.reductions()
-	t.limit()
+	switch *part {
+	case "products":
+		t.tiles()
+		t.copies()
+		t.dots()
+		t.limit()
+	case "vectors":
+		t.elementwise()
+		t.exponentials()
+		t.updates()
+		t.reductions()
+	default:
+		log.Fatalf("part %q: products or vectors is wanted", *part)
+	}
 	Generate()
 }
 

@@ -10,10 +10,13 @@ import (
 
 // The committed assembly is what the program writes.
 func TestCommittedIsGenerated(t *testing.T) {
-	for _, set := range []string{"avx512", "avx2"} {
+	for _, file := range []struct{ set, part string }{
+		{"avx512", "products"}, {"avx512", "vectors"},
+		{"avx2", "products"}, {"avx2", "vectors"},
+	} {
 		folder := t.TempDir()
-		code, stubs := set+"_amd64.s", set+"_amd64.go"
-		cmd := exec.Command("go", "run", ".", "-set", set, "-pkg", "kernel",
+		code, stubs := file.set+"_"+file.part+"_amd64.s", file.set+"_"+file.part+"_amd64.go"
+		cmd := exec.Command("go", "run", ".", "-set", file.set, "-part", file.part, "-pkg", "kernel",
 			"-out", filepath.Join(folder, code), "-stubs", filepath.Join(folder, stubs))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
