@@ -42,8 +42,8 @@ describe
 	optim:              engine internal/kernel internal/spec
 	optim/optimtest:    engine optim
 	optim/surface:      engine optim internal/spec
-	prep:               engine internal/spec
-	data:               engine prep internal/rng internal/spec     # prep: a table becomes numbers by what was fitted
+	prep:               engine internal/kernel internal/spec
+	data:               engine prep internal/kernel internal/rng internal/spec     # prep: a table becomes numbers by what was fitted
 	data/fetch:         data internal/spec | github.com/gofrs/flock    # apart from data, so that who trains links no network
 	metric:             engine internal/stats
 

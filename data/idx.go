@@ -8,12 +8,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/prep"
@@ -35,9 +37,28 @@ type idx struct {
 	bytes []byte
 }
 
+// idxReader is a file whose header has been read and compared with the file's size.
+type idxReader struct {
+	r      io.Reader
+	n      int
+	shape  engine.Shape
+	size   int64 // bytes of content
+	whole  int64 // with the header
+	limit  int64 // bytes that r can deliver at most
+	packed bool
+}
+
 // readIDX reads a whole file. limit is the most bytes that r can deliver.
 func readIDX(r io.Reader, limit int64, packed bool) (idx, error) {
-	var x idx
+	x, err := readIDXHeader(r, limit, packed)
+	if err != nil {
+		return idx{}, err
+	}
+	return x.content(x.memory(), nil)
+}
+
+func readIDXHeader(r io.Reader, limit int64, packed bool) (idxReader, error) {
+	x := idxReader{r: r, limit: limit, packed: packed}
 	var magic [4]byte
 	if n, err := io.ReadFull(r, magic[:]); err != nil {
 		return x, short("header", 4, n, err)
@@ -56,7 +77,8 @@ func readIDX(r io.Reader, limit int64, packed bool) (idx, error) {
 	if n, err := io.ReadFull(r, header); err != nil {
 		return x, short("header", 4+int64(len(header)), 4+n, err)
 	}
-	size, row := int64(1), int64(1)
+	x.size = 1
+	row := int64(1)
 	for k := range dims {
 		d := int64(binary.BigEndian.Uint32(header[4*k:]))
 		if d == 0 {
@@ -64,7 +86,7 @@ func readIDX(r io.Reader, limit int64, packed bool) (idx, error) {
 		}
 		if k == 0 {
 			x.n = int(min(d, 1<<31-1))
-			size = d
+			x.size = d
 			continue
 		}
 		// d and row are below 2^32 and 2^24: no overflow.
@@ -73,37 +95,81 @@ func readIDX(r io.Reader, limit int64, packed bool) (idx, error) {
 		}
 		x.shape = append(x.shape, int(d))
 	}
-	size *= row // below 2^56
-	want := size + 4 + int64(len(header))
-	if want > limit || int64(int(size)) != size {
+	x.size *= row // below 2^56
+	x.whole = x.size + 4 + int64(len(header))
+	if x.whole > limit || int64(int(x.size)) != x.size {
 		if packed {
-			return x, fmt.Errorf("the header says %d bytes (%d rows of %v); the packed file cannot hold more than %d", want, x.n, x.shape, limit)
+			return x, fmt.Errorf("the header says %d bytes (%d rows of %v); the packed file cannot hold more than %d", x.whole, x.n, x.shape, limit)
 		}
-		return x, fmt.Errorf("the file is cut short: %d bytes expected (%d rows of %v), %d found", want, x.n, x.shape, limit)
+		return x, fmt.Errorf("the file is cut short: %d bytes expected (%d rows of %v), %d found", x.whole, x.n, x.shape, limit)
 	}
-	if !packed && limit > want {
-		return x, fmt.Errorf("the file has %d bytes; the header says %d (%d rows of %v)", limit, want, x.n, x.shape)
-	}
-	// Packed, the real size is not known beforehand: memory then grows with what is really there.
-	counted := io.LimitReader(r, size+1)
-	var err error
-	if packed {
-		x.bytes, err = io.ReadAll(counted)
-	} else {
-		x.bytes = make([]byte, size)
-		var n int
-		n, err = io.ReadFull(counted, x.bytes)
-		x.bytes = x.bytes[:n]
-	}
-	switch {
-	case int64(len(x.bytes)) < size:
-		return x, short("file", want, int(want-size)+len(x.bytes), err)
-	case int64(len(x.bytes)) > size:
-		return x, fmt.Errorf("bytes follow the %d that the header says (%d rows of %v)", want, x.n, x.shape)
-	case err != nil: // all the bytes, and then a checksum that is wrong or missing
-		return x, fmt.Errorf("the packed file is damaged or cut short: %w", bare(err))
+	if !packed && limit > x.whole {
+		return x, fmt.Errorf("the file has %d bytes; the header says %d (%d rows of %v)", limit, x.whole, x.n, x.shape)
 	}
 	return x, nil
+}
+
+// usualRatio is how far deflate packs real images. A header that promises more is not believed before its bytes are there.
+const usualRatio = 32
+
+// memory is room for the content, nil where the header is not believed.
+func (x *idxReader) memory() []byte {
+	if x.packed && x.size > x.limit/maxRatio*usualRatio {
+		return nil
+	}
+	return make([]byte, x.size)
+}
+
+// content reads what follows the header into memory that has room for just that; nil: into memory that grows with what is really there. It
+// adds the content to h, unless that is nil, while it reads on.
+func (x *idxReader) content(memory []byte, h hash.Hash) (idx, error) {
+	var err error
+	if memory == nil {
+		memory, err = io.ReadAll(io.LimitReader(x.r, x.size))
+		if h != nil {
+			h.Write(memory)
+		}
+	} else {
+		memory, err = readFull(x.r, memory, h)
+	}
+	if int64(len(memory)) < x.size {
+		return idx{}, short("file", x.whole, int(x.whole-x.size)+len(memory), err)
+	}
+	// The end must follow, and behind it, packed, a checksum that is right.
+	var more [1]byte
+	switch n, err := io.ReadFull(x.r, more[:]); {
+	case n > 0:
+		return idx{}, fmt.Errorf("bytes follow the %d that the header says (%d rows of %v)", x.whole, x.n, x.shape)
+	case err != io.EOF:
+		return idx{}, fmt.Errorf("the packed file is damaged or cut short: %w", bare(err))
+	}
+	return idx{n: x.n, shape: x.shape, bytes: memory}, nil
+}
+
+// readFull fills memory as far as r goes. What has come is hashed beside what is still to come: either takes as long as the other.
+func readFull(r io.Reader, memory []byte, h hash.Hash) ([]byte, error) {
+	const piece = 1 << 20
+	ready := make(chan []byte, len(memory)/piece+1)
+	var hashing sync.WaitGroup
+	if h != nil {
+		hashing.Go(func() {
+			for b := range ready {
+				h.Write(b)
+			}
+		})
+	}
+	defer hashing.Wait()
+	defer close(ready)
+	at := 0
+	for at < len(memory) {
+		n, err := io.ReadFull(r, memory[at:min(at+piece, len(memory))])
+		ready <- memory[at : at+n]
+		at += n
+		if err != nil {
+			return memory[:at], err
+		}
+	}
+	return memory, nil
 }
 
 func short(what string, want int64, found int, err error) error {
@@ -113,33 +179,78 @@ func short(what string, want int64, found int, err error) error {
 	return fmt.Errorf("the %s is cut short: %d bytes expected, %d found", what, want, found)
 }
 
-// readPart reads a file of images and its file of labels.
-func readPart(images, labels string) (x, y idx, err error) {
-	if x, err = readIDXFile(images); err != nil {
-		return x, y, fmt.Errorf("%s: %w", quote(filepath.Base(images)), err)
-	}
-	if len(x.shape) == 0 {
-		return x, y, fmt.Errorf("%s: the file has one dimension, as labels have; images have two or more", quote(filepath.Base(images)))
-	}
-	if y, err = readIDXFile(labels); err != nil {
-		return x, y, fmt.Errorf("%s: %w", quote(filepath.Base(labels)), err)
-	}
-	if len(y.shape) != 0 {
-		return x, y, fmt.Errorf("%s: labels are %v a row; one is wanted", quote(filepath.Base(labels)), y.shape)
-	}
-	if x.n != y.n {
-		return x, y, fmt.Errorf("%s has %d images and %s has %d labels", quote(filepath.Base(images)), x.n, quote(filepath.Base(labels)), y.n)
-	}
-	return x, y, nil
+// setPart is one file of a set, opened.
+type setPart struct {
+	name   string
+	source *source
+	header idxReader
+	// Where it is known what the file must be, hash is of all that was read and compare says how it differs. Both are nil elsewhere.
+	hash    hash.Hash
+	compare func(hash.Hash) error
 }
 
-func readIDXFile(path string) (idx, error) {
-	f, err := openFile(path)
-	if err != nil {
-		return idx{}, err
+// openIDX opens a file and reads its header.
+func openIDX(path string) (*setPart, error) {
+	f := &setPart{name: quote(filepath.Base(path))}
+	var err error
+	if f.source, err = openFile(path); err != nil {
+		return f, fmt.Errorf("%s: %w", f.name, err)
 	}
-	defer f.Close()
-	return readIDX(f, f.limit, f.packed)
+	return f, f.readHeader()
+}
+
+func (f *setPart) readHeader() (err error) {
+	from := io.Reader(f.source)
+	if f.hash != nil {
+		from = io.TeeReader(from, f.hash)
+	}
+	f.header, err = readIDXHeader(from, f.source.limit, f.source.packed)
+	f.header.r = f.source
+	if err != nil {
+		return f.verdict(err)
+	}
+	return nil
+}
+
+func (f *setPart) read(memory []byte) (idx, error) {
+	x, err := f.header.content(memory, f.hash)
+	return x, f.verdict(err)
+}
+
+// verdict is what is wrong with a file: that it is not the one it should be says more than what is wrong with its content.
+func (f *setPart) verdict(err error) error {
+	if f.compare != nil {
+		if err != nil {
+			io.Copy(f.hash, f.source) // the rest; an error leaves a sum that differs as well
+		}
+		if differs := f.compare(f.hash); differs != nil {
+			return differs
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	return nil
+}
+
+func (f *setPart) close() {
+	if f != nil && f.source != nil {
+		f.source.Close()
+	}
+}
+
+// matching refuses an opened file of labels that cannot belong to one of images.
+func matching(images, labels *setPart) error {
+	x, y := &images.header, &labels.header
+	switch {
+	case len(x.shape) == 0:
+		return fmt.Errorf("%s: the file has one dimension, as labels have; images have two or more", images.name)
+	case len(y.shape) != 0:
+		return fmt.Errorf("%s: labels are %v a row; one is wanted", labels.name, y.shape)
+	case x.n != y.n:
+		return fmt.Errorf("%s has %d images and %s has %d labels", images.name, x.n, labels.name, y.n)
+	}
+	return nil
 }
 
 // openFolder reads the four files of a folder, or the two of training when there are none for the test.
@@ -157,33 +268,80 @@ func openFolder(dir string) (Dataset, error) {
 			return nil, fmt.Errorf("the folder has no file %s (with or without .gz); a folder of IDX images holds %s", idxNames[k], strings.Join(idxNames[:], ", "))
 		}
 	}
-	var part [4]idx
-	var err error
-	if part[0], part[1], err = readPart(path[0], path[1]); err != nil {
-		return nil, err
-	}
 	if path[2] == "" {
-		return images(part[0], part[1], 0, nil)
+		return openParts(path[:2], openIDX)
 	}
-	if part[2], part[3], err = readPart(path[2], path[3]); err != nil {
+	return openParts(path[:], openIDX)
+}
+
+// openParts reads training images and labels and, of four files, test images and labels.
+func openParts(path []string, open func(path string) (*setPart, error)) (Dataset, error) {
+	files := make([]*setPart, len(path))
+	for k, p := range path {
+		f, err := open(p)
+		defer f.close()
+		if err != nil {
+			return nil, err
+		}
+		files[k] = f
+	}
+	for k := 0; k < len(files); k += 2 {
+		if err := matching(files[k], files[k+1]); err != nil {
+			return nil, err
+		}
+	}
+	if len(files) == 4 {
+		if x, tx := files[0].header.shape, files[2].header.shape; !x.Equal(tx) {
+			return nil, fmt.Errorf("training images are %v and test images are %v", x, tx)
+		}
+	}
+	parts, err := readParts(files)
+	if err != nil {
 		return nil, err
 	}
-	return joined(part)
+	if len(parts) == 2 {
+		return images(parts[0], parts[1], 0, nil)
+	}
+	return joined(parts)
+}
+
+// readParts reads the content of files side by side: the first, which has most, on one goroutine, the others on this one.
+func readParts(files []*setPart) ([]idx, error) {
+	memory := make([][]byte, len(files))
+	for k, f := range files {
+		memory[k] = f.header.memory()
+	}
+	if len(files) == 4 && memory[0] != nil && memory[2] != nil {
+		// One table will hold both parts: they are read to where they will stay.
+		train, test := len(memory[0]), len(memory[2])
+		both := make([]byte, train+test)
+		memory[0], memory[2] = both[:train], both[train:]
+	}
+	parts, errs := make([]idx, len(files)), make([]error, len(files))
+	var first sync.WaitGroup
+	first.Go(func() { parts[0], errs[0] = files[0].read(memory[0]) })
+	for k, f := range files[1:] {
+		parts[k+1], errs[k+1] = f.read(memory[k+1])
+	}
+	first.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }
 
 // joined makes one table of training images and labels, test images and labels.
-func joined(part [4]idx) (Dataset, error) {
+func joined(part []idx) (Dataset, error) {
 	x, y, tx, ty := part[0], part[1], part[2], part[3]
-	if !x.shape.Equal(tx.shape) {
-		return nil, fmt.Errorf("training images are %v and test images are %v", x.shape, tx.shape)
-	}
 	var names []string
 	set, known := recognize(y, ty)
 	if known {
 		names = set.Classes
 	}
 	train := x.n
-	x.bytes, y.bytes, x.n = append(x.bytes, tx.bytes...), append(y.bytes, ty.bytes...), x.n+tx.n
+	x.bytes, y.bytes, x.n = follow(x.bytes, tx.bytes), append(y.bytes, ty.bytes...), x.n+tx.n
 	m, err := images(x, y, train, names)
 	if err != nil {
 		return nil, err
@@ -192,6 +350,14 @@ func joined(part [4]idx) (Dataset, error) {
 		m.about.License = set.about()
 	}
 	return m, nil
+}
+
+// follow is a and b as one slice. Where b lies right behind a in memory already, nothing moves.
+func follow(a, b []byte) []byte {
+	if n := len(a) + len(b); cap(a) >= n && len(b) > 0 && &a[:n][len(a)] == &b[0] {
+		return a[:n]
+	}
+	return append(a, b...)
 }
 
 // findIDX is the path of one of the usual files in dir, "" when it has none.
@@ -226,11 +392,7 @@ func openImages(path string) (Dataset, error) {
 	}
 	for _, candidate := range []string{labels, labels + ".gz"} {
 		if _, err := os.Stat(filepath.Join(dir, candidate)); err == nil {
-			x, y, err := readPart(path, filepath.Join(dir, candidate))
-			if err != nil {
-				return nil, err
-			}
-			return images(x, y, 0, nil)
+			return openParts([]string{path, filepath.Join(dir, candidate)}, openIDX)
 		}
 	}
 	return nil, fmt.Errorf("the labels %s (with or without .gz) are not beside the images", quote(labels))

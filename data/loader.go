@@ -43,6 +43,8 @@ type Loader struct {
 	order  []int  // of the current epoch, or the rows drawn for the current step
 	at     uint64 // the epoch or step that order is of
 	filled bool   // false: order is of none yet
+
+	reading reading
 }
 
 // NewLoader returns a loader over rows of d, which may name a row twice.
@@ -144,7 +146,7 @@ func (l *Loader) Batch(step uint64, part int, to []engine.Tensor) (rows, row int
 	batch := l.Indices(step)
 	row = part * l.o.Micro
 	batch = batch[row:min(row+l.MaxRows(), len(batch))]
-	if err := l.d.Read(batch, to); err != nil {
+	if err := l.read(batch, to); err != nil {
 		return 0, 0, err
 	}
 	return len(batch), row, nil

@@ -1,11 +1,13 @@
 package data
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/prep"
 )
 
@@ -215,6 +217,52 @@ func TestBatchAllocatesNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A batch that several threads read is the batch that one reads, the short last one too; an error of one piece is the batch's.
+func TestBatchOnPool(t *testing.T) {
+	d := preparedDigits(t)
+	rows := upTo(1000)
+	for _, threads := range []int{1, 2, 5} {
+		pool := engine.NewPool(threads)
+		defer pool.Close()
+		alone, shared := loader(t, d, rows, LoaderOptions{Batch: 333, Seed: 3}), loader(t, d, rows, LoaderOptions{Batch: 333, Seed: 3})
+		shared.Use(pool)
+		want, got := tensors(d, 333), tensors(d, 333)
+		for _, step := range []uint64{0, 3, 1, 7} {
+			n, _, err := alone.Batch(step, 0, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, _, err := shared.Batch(step, 0, got)
+			if err != nil || n != m {
+				t.Fatalf("%d threads, step %d: %d rows, wanted %d; error %v", threads, step, m, n, err)
+			}
+			for i := range want {
+				if !slices.Equal(got[i].F32, want[i].F32) {
+					t.Errorf("%d threads, step %d: tensor %s differs", threads, step, want[i].Name)
+				}
+			}
+		}
+		if n := testing.AllocsPerRun(20, func() { shared.Batch(1, 0, got) }); n != 0 {
+			t.Errorf("%d threads: %v allocations a batch", threads, n)
+		}
+		broken := loader(t, failing{d}, rows, LoaderOptions{Batch: 333, NoShuffle: true})
+		broken.Use(pool)
+		if _, _, err := broken.Batch(1, 0, got); err == nil || err.Error() != "row 600 is unreadable" {
+			t.Errorf("%d threads: error %v, wanted that of row 600", threads, err)
+		}
+	}
+}
+
+// failing cannot read row 600.
+type failing struct{ Dataset }
+
+func (f failing) Read(rows []int, to []engine.Tensor) error {
+	if slices.Contains(rows, 600) {
+		return errors.New("row 600 is unreadable")
+	}
+	return f.Dataset.Read(rows, to)
 }
 
 func BenchmarkBatch(b *testing.B) {

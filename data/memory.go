@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 	"github.com/descent-go/descent/prep"
 )
 
@@ -34,6 +35,7 @@ type memory struct {
 
 	about       About
 	plain       *prep.Pipeline // the identity: Read without scaling is reading with this
+	prefetch    func([]byte)
 	fingerprint func() string
 	err         error
 }
@@ -125,6 +127,10 @@ func (m *memory) finish() *memory {
 		yield(make([]float64, m.width+1)) // nothing is learned from it
 	})
 	m.fingerprint = sync.OnceValue(m.sum)
+	m.prefetch = func([]byte) {}
+	if k, err := kernel.For[float32](""); err == nil {
+		m.prefetch = k.Prefetch // changes nothing, whatever the set
+	}
 	return m
 }
 
@@ -182,6 +188,11 @@ func (m *memory) read(p *prep.Pipeline, rows []int, to []engine.Tensor) error {
 			return err
 		}
 		switch {
+		case t.Name == prep.X && t.F32 != nil && m.u8 != nil:
+			for k, i := range rows {
+				m.expect(rows, k+ahead)
+				p.Bytes(t.F32[k*m.width:(k+1)*m.width], m.u8[i*m.width:(i+1)*m.width])
+			}
 		case t.Name == prep.X && t.F32 != nil:
 			for k, i := range rows {
 				features(m, p, i, t.F32[k*m.width:(k+1)*m.width])
@@ -201,6 +212,18 @@ func (m *memory) read(p *prep.Pipeline, rows []int, to []engine.Tensor) error {
 		}
 	}
 	return nil
+}
+
+// ahead is how many rows before its turn a row is asked for: rows of a shuffled batch lie anywhere, and memory answers after the time in which
+// some are converted.
+const ahead = 4
+
+// expect asks for the bytes of rows[k].
+func (m *memory) expect(rows []int, k int) {
+	if k < len(rows) {
+		i := rows[k]
+		m.prefetch(m.u8[i*m.width : (i+1)*m.width])
+	}
 }
 
 // room refuses a tensor that is no field of a table, or too small.

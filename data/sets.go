@@ -144,25 +144,26 @@ func (s Set) Check(dir string) error {
 }
 
 func (f SetFile) check(dir string) error {
-	file, h, err := f.open(dir)
+	file, err := f.open(dir)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if _, err := io.Copy(io.Discard, file); err != nil {
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
 		return fmt.Errorf("%s: %w", f.Name, bare(err))
 	}
 	return f.compare(h)
 }
 
-// open opens the file in dir if it has the right size; what is read goes into the hash as well.
-func (f SetFile) open(dir string) (*source, hash.Hash, error) {
+// open opens the file in dir if it has the right size.
+func (f SetFile) open(dir string) (*source, error) {
 	file, err := openFile(filepath.Join(dir, f.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("file %s is missing: %w", f.Name, fs.ErrNotExist)
+		return nil, fmt.Errorf("file %s is missing: %w", f.Name, fs.ErrNotExist)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
+		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	if file.packed || file.limit != f.Size {
 		found := file.limit
@@ -170,11 +171,9 @@ func (f SetFile) open(dir string) (*source, hash.Hash, error) {
 			found = info.Size()
 		}
 		file.Close()
-		return nil, nil, fmt.Errorf("file %s has %d bytes, wanted %d", f.Name, found, f.Size)
+		return nil, fmt.Errorf("file %s has %d bytes, wanted %d", f.Name, found, f.Size)
 	}
-	h := sha256.New()
-	file.Reader = io.TeeReader(file.Reader, h)
-	return file, h, nil
+	return file, nil
 }
 
 func (f SetFile) compare(h hash.Hash) error {
@@ -203,23 +202,21 @@ func (s Set) inCache() (Dataset, bool, error) {
 	return d, true, nil
 }
 
+// open reads the set's files, each compared with its checksum while it is read.
 func (s Set) open(dir string) (Dataset, error) {
-	var part [len(idxNames)]idx
+	names := make([]string, len(s.Files))
 	for k, f := range s.Files {
-		file, h, err := f.open(dir)
+		names[k] = f.Name
+	}
+	return openParts(names, func(name string) (*setPart, error) {
+		f := s.Files[slices.Index(names, name)]
+		source, err := f.open(dir)
 		if err != nil {
 			return nil, err
 		}
-		part[k], err = readIDX(file, file.limit, false)
-		file.Close()
-		if sum := f.compare(h); sum != nil {
-			return nil, sum // says more than what is wrong with the content
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
-		}
-	}
-	return joined(part)
+		file := &setPart{name: f.Name, source: source, hash: sha256.New(), compare: f.compare}
+		return file, file.readHeader()
+	})
 }
 
 // recognize is the set whose labels these are, whatever the folder's name: its classes then have their names.

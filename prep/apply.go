@@ -82,6 +82,15 @@ func Features[R Raw, T engine.Float](p *Pipeline, to []T, row []R) {
 	}
 }
 
+// Bytes is [Features] from bytes to float32, as images are read: many values at a time where that gives the same bits.
+func (p *Pipeline) Bytes(to []float32, row []byte) {
+	if !p.divides {
+		Features(p, to, row)
+		return
+	}
+	divideBytes()(to[:p.width], row, float32(p.divide[0]))
+}
+
 // TargetValue is what a raw target, a class number or a number, is in the tensor named [Y].
 func (p *Pipeline) TargetValue(raw float64) float64 { return (raw - p.mean) / p.sd }
 

@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // The kinds of a [Column].
@@ -51,6 +53,7 @@ type Pipeline struct {
 	// A feature becomes (value - subtract) / divide. Both have one element for all features, or one a feature.
 	subtract, divide []float64
 	bytes            []float64 // the 256 results, where one element serves all features and so a byte says everything
+	divides          bool      // the kernel that divides bytes gives the float32 of them all
 	mean, sd         float64   // of a regression's targets, which become (value - mean) / sd; 0 and 1: they stay as they are
 
 	width   int
@@ -89,6 +92,7 @@ func build(p Pipeline) (*Pipeline, error) {
 		for b := range p.bytes {
 			p.bytes[b] = (float64(b) - p.subtract[0]) / p.divide[0]
 		}
+		p.divides = dividesTo(p.bytes, float32(p.divide[0]))
 	}
 	if p.target.Kind == Class {
 		p.classes = make(map[string]int, len(p.target.Categories))
@@ -204,4 +208,29 @@ func quote(s string) string {
 		return strconv.Quote(string(r[:most])) + "..."
 	}
 	return strconv.Quote(s)
+}
+
+// divideBytes is the kernel that divides bytes. Which set it is of cannot be told from its results.
+var divideBytes = sync.OnceValue(func() func(dst []float32, src []byte, divisor float32) {
+	k, err := kernel.For[float32]("")
+	if err != nil {
+		panic("prep: " + err.Error())
+	}
+	return k.Bytes
+})
+
+// dividesTo reports whether the kernel turns every byte into what stands in the table, rounded.
+func dividesTo(table []float64, divisor float32) bool {
+	var all [256]byte
+	var got [256]float32
+	for b := range all {
+		all[b] = byte(b)
+	}
+	divideBytes()(got[:], all[:], divisor)
+	for b, v := range got {
+		if v != float32(table[b]) {
+			return false
+		}
+	}
+	return true
 }

@@ -179,6 +179,34 @@ func TestDoorsAgree(t *testing.T) {
 	}
 }
 
+// The quick way from bytes to float32 gives the bits of the usual one, whatever the scaling and the width.
+func TestBytesAreFeatures(t *testing.T) {
+	for _, o := range []Options{{Range: 255}, {Range: 16}, {Range: 3.7}, {Range: 1e-45}, {Range: 1e300}, {Scaling: None}, {Scaling: Standardize}, {Scaling: MinMax}} {
+		for _, width := range []int{1, 16, 784} {
+			row := make([]byte, width)
+			values := make([]float64, width+1)
+			for i := range row {
+				row[i] = byte(i * 7)
+				values[i] = float64(row[i])
+			}
+			second := make([]float64, width+1)
+			p, err := Fit([]Column{{Name: "x", Kind: Number, Shape: engine.Shape{width}}, {Name: "y", Kind: Class, Categories: []string{"a", "b"}}}, o,
+				slices.Values([][]float64{values, second}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := make([]float32, width), make([]float32, width)
+			p.Bytes(got, row)
+			Features(p, want, row)
+			for i := range want {
+				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+					t.Fatalf("%+v, byte %d: %v, wanted %v", o, row[i], got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
 func TestNumberPathAllocatesNothing(t *testing.T) {
 	columns := append(numbers("a", "b"), classes("n", "y"))
 	for _, o := range []Options{{}, {Range: 3}} {

@@ -83,7 +83,7 @@ func Check(c Config) (*Plan, error) {
 	train, validation, test := s.Rows()
 	p := &Plan{
 		Config: s.config, Task: s.source.task(), Rows: [3]int{train, validation, test}, Features: s.source.inputs, Classes: s.source.classes(),
-		Threads: s.threads, Kernels: kernels, Memory: s.memory, Steps: s.Planned(), StepsPerEpoch: s.loader.Steps(), Fingerprint: s.source.print,
+		Threads: s.threads, Kernels: kernels, Memory: s.memory, Steps: s.Planned(), StepsPerEpoch: s.loader.Steps(), Fingerprint: s.source.print(),
 	}
 	width := 4
 	if s.config.Precision == Float64 {

@@ -168,7 +168,7 @@ func (t *training) warnOfSpace() {
 func (s *Session) made() Made {
 	return Made{
 		Version: s.config.Version, Commit: commit(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: CPU(),
-		Kernels: s.kernels, Fingerprint: s.source.print,
+		Kernels: s.kernels, Fingerprint: s.source.print(),
 	}
 }
 

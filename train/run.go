@@ -173,9 +173,9 @@ func (t *training) compare() (past, error) {
 		switch e.Type {
 		case "start":
 			p.started = true
-			if old, ok := e.Text("fingerprint"); ok && old != t.session.source.print {
+			if old, ok := e.Text("fingerprint"); ok && old != t.session.source.print() {
 				return p, fmt.Errorf("the data is not what the run was started on: its fingerprint is %.12s, the run's is %.12s; bring back the data, or start a new run from this one's weights (--from %s)",
-					t.session.source.print, old, t.folder.Dir())
+					t.session.source.print(), old, t.folder.Dir())
 			}
 			if old, ok := e.Text("kernels"); ok && old != t.session.kernels {
 				p.note = fmt.Sprintf("the run was started with the kernels %s and goes on with %s: results agree to rounding, not to the bit", old, t.session.kernels)

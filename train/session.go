@@ -106,6 +106,7 @@ func Bind(c Config) (*Session, error) {
 		return nil, err
 	}
 	s.pool, s.own = engine.NewPool(s.threads), true
+	s.loader.Use(s.pool)
 	if s.plan, err = engine.Compile(g, s.options(s.loader.MaxRows(), nil)); err != nil {
 		s.Close()
 		return nil, err
@@ -340,6 +341,7 @@ func (s *Session) Fork() (*Session, error) {
 	if f.loader, err = data.NewLoader(f.source.dataset, f.source.parts.Train, f.loading()); err != nil {
 		return nil, err
 	}
+	f.loader.Use(f.pool)
 	f.evaluator = s.evaluator.fork(f.weights)
 	f.progress = s.progress.copy()
 	f.batch.In = tensors(f.plan.Inputs(), f.loader.MaxRows(), engine.Precision(f.config.Precision))

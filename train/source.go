@@ -19,7 +19,7 @@ type source struct {
 	parts    data.Parts
 	pipeline *prep.Pipeline // nil for a data set that is no table
 	about    data.About
-	print    string // fingerprint
+	print    func() string // fingerprint; it takes a while
 	inputs   []engine.Field
 	target   engine.Field
 }
@@ -55,8 +55,9 @@ func (c *Config) open() (source, error) {
 	if d, ok := set.(data.Describer); ok {
 		s.about = d.About()
 	}
+	s.print = func() string { return "" }
 	if f, ok := set.(data.Fingerprinter); ok {
-		s.print = f.Fingerprint()
+		s.print = f.Fingerprint
 	}
 	var err error
 	if s.parts, err = c.Split.Rows(set, c.Seed); err != nil {

@@ -10,8 +10,10 @@ import (
 
 //go:generate go run -C _asm . -set avx512 -part products -pkg kernel -out ../avx512_products_amd64.s -stubs ../avx512_products_amd64.go
 //go:generate go run -C _asm . -set avx512 -part vectors -pkg kernel -out ../avx512_vectors_amd64.s -stubs ../avx512_vectors_amd64.go
+//go:generate go run -C _asm . -set avx512 -part bytes -pkg kernel -out ../avx512_bytes_amd64.s -stubs ../avx512_bytes_amd64.go
 //go:generate go run -C _asm . -set avx2 -part products -pkg kernel -out ../avx2_products_amd64.s -stubs ../avx2_products_amd64.go
 //go:generate go run -C _asm . -set avx2 -part vectors -pkg kernel -out ../avx2_vectors_amd64.s -stubs ../avx2_vectors_amd64.go
+//go:generate go run -C _asm . -set avx2 -part bytes -pkg kernel -out ../avx2_bytes_amd64.s -stubs ../avx2_bytes_amd64.go
 
 func vectorSets() []set {
 	return []set{
@@ -38,6 +40,7 @@ func vectorSets() []set {
 func avx512Table() *Table[float32] {
 	t, s := portable[float32](), avx512Strips()
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
+	t.Bytes, t.Prefetch = byteKernels{avx512Bytes, avx512Prefetch}.kernels()
 	(&vectors{
 		add: avx512Add, sub: avx512Sub, mul: avx512Mul, mulAdd: avx512MulAdd, axpy: avx512Axpy, scale: avx512Scale, fill: avx512Fill,
 		relu: avx512Relu, reluBack: avx512ReluBack, reluBackAdd: avx512ReluBackAdd,
@@ -54,6 +57,7 @@ func avx512Table() *Table[float32] {
 func avx2Table() *Table[float32] {
 	t, s := portable[float32](), avx2Strips()
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
+	t.Bytes, t.Prefetch = byteKernels{avx2Bytes, avx2Prefetch}.kernels()
 	(&vectors{
 		add: avx2Add, sub: avx2Sub, mul: avx2Mul, mulAdd: avx2MulAdd, axpy: avx2Axpy, scale: avx2Scale, fill: avx2Fill,
 		relu: avx2Relu, reluBack: avx2ReluBack, reluBackAdd: avx2ReluBackAdd,

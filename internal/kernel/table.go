@@ -101,6 +101,13 @@ type Table[T Float] struct {
 	// Fill is dst[i] = v.
 	Fill func(dst []T, v T)
 
+	// Bytes is dst[i] = T(src[i]) / divisor for a divisor that is not 0. The vector sets correct the product with the inverse, which gives the
+	// rounded quotient for the usual divisors; who needs it for sure compares all 256 bytes with the portable set once.
+	Bytes func(dst []T, src []byte, divisor T)
+
+	// Prefetch asks for the memory of x, so that it is in the cache when it is read some time later. It changes nothing.
+	Prefetch func(x []byte)
+
 	// AddBias adds one row to each row of y: y[r*ldy+j] += bias[j].
 	AddBias func(rows, cols int, y []T, ldy int, bias []T)
 
@@ -209,6 +216,7 @@ func portable[T Float]() *Table[T] {
 		Name:   "portable",
 		GemmNN: gemmNN[T], GemmNT: gemmNT[T], GemmTN: gemmTN[T],
 		Add: add[T], Sub: sub[T], Mul: mul[T], MulAdd: mulAdd[T], Axpy: axpy[T], Scale: scale[T], Fill: fill[T],
+		Bytes: bytes[T], Prefetch: func([]byte) {},
 		AddBias: addBias[T], SumRows: sumRows[T],
 		Relu: relu[T], ReluBack: reluBack[T],
 		Sigmoid: sigmoid[T], SigmoidBack: sigmoidBack[T],

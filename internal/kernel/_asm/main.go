@@ -14,7 +14,7 @@ import (
 
 func main() {
 	set := flag.String("set", "", "instruction set: avx512 or avx2")
-	part := flag.String("part", "", "what to write: products or vectors")
+	part := flag.String("part", "", "what to write: products, vectors or bytes")
 	flag.Parse()
 	sets := map[string]*target{avx512.name: avx512, avx2.name: avx2}
 	t := sets[*set]
@@ -33,8 +33,11 @@ func main() {
 		t.exponentials()
 		t.updates()
 		t.reductions()
+	case "bytes":
+		t.bytesToNumbers()
+		t.prefetch()
 	default:
-		log.Fatalf("part %q: products or vectors is wanted", *part)
+		log.Fatalf("part %q: products, vectors or bytes is wanted", *part)
 	}
 	Generate()
 }
