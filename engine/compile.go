@@ -47,6 +47,7 @@ type operation struct {
 	code    Code
 	traits  Traits
 
+	chain    chainLayout
 	backward bool
 	wanted   []bool // gradient by input j is wanted
 	first    []bool // input j's gradient buffer holds nothing before (a parameter's: in the first part of a step)
@@ -146,6 +147,7 @@ func lay(g *Graph, o Options) (*layout, error) {
 			return nil, err
 		}
 	}
+	l.link()
 	if err := l.allocate(); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,11 @@ const maxTiles = 32
 func (l *layout) allocate() error {
 	n := len(l.ops)
 	end := 2*n + 1
-	backward := func(k int) int { return 2*n - k }
+	// The operations of a chain run at the same time: from its first moment to its last.
+	begun := func(k int) int { return l.ops[k].chain.first }
+	ended := func(k int) int { return l.ops[k].chain.last }
+	begunBack := func(k int) int { return 2*n - ended(k) }
+	endedBack := func(k int) int { return 2*n - begun(k) }
 
 	last := make([]int, len(l.places)) // moment of a value's last reader
 	gradFrom := make([]int, len(l.places))
@@ -33,20 +37,20 @@ func (l *layout) allocate() error {
 	}
 	read := func(id, moment int) { last[id-1] = max(last[id-1], moment) }
 	for k, op := range l.ops {
-		read(op.out, k)
+		read(op.out, ended(k))
 		for j, in := range op.in {
-			read(in, k)
+			read(in, ended(k))
 			if op.backward {
 				if !op.traits.ForgetsIn {
-					read(in, backward(k))
+					read(in, endedBack(k))
 				}
 				if op.wanted[j] {
-					gradFrom[in-1] = min(gradFrom[in-1], backward(k))
+					gradFrom[in-1] = min(gradFrom[in-1], begunBack(k))
 				}
 			}
 		}
 		if op.backward && !op.traits.ForgetsOut {
-			read(op.out, backward(k))
+			read(op.out, endedBack(k))
 		}
 	}
 	for _, o := range l.objectives {
@@ -83,30 +87,30 @@ func (l *layout) allocate() error {
 		op := &l.ops[k]
 		rows := rowsOf(op.kind)
 		out := &l.places[op.out-1]
-		take(op.name, k, last[op.out-1], out.size, rows, &out.at)
-		until := k
+		take(op.name, begun(k), last[op.out-1], out.size, rows, &out.at)
+		from, until := ended(k), ended(k)
 		if op.backward {
-			until = backward(k)
+			from, until = begunBack(k), endedBack(k)
 			take(op.name, gradFrom[op.out-1], until, out.size, rows, &out.grad)
 		}
 		op.saved = make([]span, len(op.traits.Saved))
 		for i, t := range op.traits.Saved {
 			op.saved[i].size = t.Shape.Size()
-			take(op.name, k, until, op.saved[i].size, min(rows, rowsOf(t)), &op.saved[i].at)
+			take(op.name, begun(k), until, op.saved[i].size, min(rows, rowsOf(t)), &op.saved[i].at)
 		}
 		op.scratchForward.size, op.scratchBackward.size = op.traits.Scratch, op.traits.Scratch
-		take(op.name, k, k, op.traits.Scratch, 1, &op.scratchForward.at)
+		take(op.name, begun(k), ended(k), op.traits.Scratch, 1, &op.scratchForward.at)
 		if op.backward {
-			take(op.name, until, until, op.traits.Scratch, 1, &op.scratchBackward.at)
+			take(op.name, from, until, op.traits.Scratch, 1, &op.scratchBackward.at)
 			for j := range op.in {
 				if op.extra[j] >= 0 {
-					take(op.name, until, until, op.types[j].Shape.Size(), rowsOf(op.types[j]), &op.extra[j])
+					take(op.name, from, until, op.types[j].Shape.Size(), rowsOf(op.types[j]), &op.extra[j])
 				}
 				if op.traits.Rowwise && op.wanted[j] && op.types[j].Fixed {
 					op.partials.size += aligned(op.types[j].Shape.Size())
 				}
 			}
-			take(op.name, until, until, op.partials.size, maxTiles, &op.partials.at)
+			take(op.name, from, until, op.partials.size, maxTiles, &op.partials.at)
 		}
 	}
 	for i := range l.places {

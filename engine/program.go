@@ -29,6 +29,7 @@ type program[T Float] struct {
 	packs  *packs[T]
 	locals [][]T // a worker
 	nodes  []*node[T]
+	chains []*chain[T] // the same nodes
 
 	inputs    []view[T]
 	outputs   []Tensor
@@ -95,6 +96,7 @@ func newProgram[T Float](l *layout, w *Weights, o Options) (*program[T], error) 
 	for i := range l.ops {
 		p.nodes = append(p.nodes, newNode(p, &l.ops[i]))
 	}
+	p.chains = newChains(p.nodes)
 	for _, out := range l.outputs {
 		shape := append(Shape{0}, out.field.Type.Shape...)
 		if out.field.Type.Fixed {

@@ -25,8 +25,8 @@ func (p *program[T]) forward(b *Batch) (Sum, error) {
 			p.watch.result(n)
 		}
 	default:
-		for _, n := range p.nodes {
-			n.forward(&p.batch)
+		for _, c := range p.chains {
+			c.forward(&p.batch)
 		}
 	}
 	if len(p.layout.states) > 0 && b.Mode.Learns() {
@@ -134,11 +134,8 @@ func (p *program[T]) backward() error {
 			}
 		}
 	} else {
-		for i := len(p.nodes) - 1; i >= 0; i-- {
-			if n := p.nodes[i]; n.op.backward {
-				n.prepareBackward(&p.batch, fresh)
-				n.backward(&p.batch)
-			}
+		for i := len(p.chains) - 1; i >= 0; i-- {
+			p.chains[i].backward(&p.batch, fresh)
 		}
 	}
 	for i := range p.inGrads {
@@ -226,8 +223,7 @@ func (n *node[T]) prepare(b *Batch) {
 func (n *node[T]) forward(b *Batch) {
 	n.prepare(b)
 	if n.op.traits.Rowwise {
-		n.back, n.splits = false, false
-		n.runTiles(tileRows(n.width(), n.step.Rows, false))
+		n.runTiles(false)
 		return
 	}
 	n.body.Forward(&n.step)
@@ -263,8 +259,7 @@ func (n *node[T]) prepareBackward(b *Batch, fresh bool) {
 
 func (n *node[T]) backward(b *Batch) {
 	if n.op.traits.Rowwise {
-		n.back = true
-		n.backwardTiles()
+		n.runTiles(true)
 	} else {
 		n.body.Backward(&n.step)
 	}

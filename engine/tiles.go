@@ -16,31 +16,28 @@ func tileRows(width, rows int, partial bool) int {
 	return min(t, rows)
 }
 
-// width is the largest row among the values that an operation touches.
-func (n *node[T]) width() int {
-	w := n.op.kind.Shape.Size()
-	for _, t := range n.op.types {
-		if !t.Fixed {
-			w = max(w, t.Shape.Size())
-		}
-	}
-	return w
+// beginTiles cuts the step's rows into tiles.
+func (n *node[T]) beginTiles(back bool) {
+	c := &n.op.chain
+	n.back = back
+	n.tileRows = tileRows(c.width, n.step.Rows, back && c.partial)
+	n.splits = back && n.op.partials.size > 0 && n.tileCount() > 1
 }
 
-func (n *node[T]) runTiles(rows int) {
-	n.tileRows = rows
-	n.prog.pool.Run((n.step.Rows+rows-1)/rows, n)
-}
+func (n *node[T]) tileCount() int { return (n.step.Rows + n.tileRows - 1) / n.tileRows }
 
-func (n *node[T]) backwardTiles() {
-	partial := n.op.partials.size > 0
-	rows := tileRows(n.width(), n.step.Rows, partial)
-	tiles := (n.step.Rows + rows - 1) / rows
-	n.splits = partial && tiles > 1
-	n.runTiles(rows)
+// endTiles sums what the tiles have left of a backward pass.
+func (n *node[T]) endTiles() {
 	if n.splits {
-		n.sumPartials(tiles)
+		n.sumPartials(n.tileCount())
 	}
+}
+
+// runTiles runs a rowwise operation alone.
+func (n *node[T]) runTiles(back bool) {
+	n.beginTiles(back)
+	n.prog.pool.Run(n.tileCount(), n)
+	n.endTiles()
 }
 
 // tile runs rows i*tileRows and following of the step on one worker.
