@@ -32,7 +32,8 @@ type program[T engine.Float] struct {
 	largest int   // elements of a piece
 	before  [][]T // by worker: weights before a watched update
 
-	tasks tasks[T]
+	tasks   tasks[T]
+	grouped grouped
 }
 
 type body[T engine.Float] struct {
@@ -68,6 +69,7 @@ func newProgram[T engine.Float](s *Stepper, pool *engine.Pool) (*program[T], err
 	for i := range s.members {
 		p.cut(i, live)
 	}
+	p.group()
 	p.sums = make([]float64, len(p.pieces)*max(p.stride, 2))
 	p.stride = max(p.stride, 2) // a watched update measures two
 	p.tasks.init(p)
@@ -151,7 +153,41 @@ func (p *program[T]) multiply(m, n, k int, a, b, c []T) {
 
 func (p *program[T]) sumsOf(piece int) []float64 { return p.sums[piece*p.stride:][:p.stride] }
 
-func (p *program[T]) each(t engine.Task) { p.pool.Run(len(p.pieces), t) }
+func (p *program[T]) each(t engine.Task) {
+	p.grouped.task = t
+	p.pool.Run(len(p.grouped.ends), &p.grouped)
+}
+
+// grouped runs a task over groups of neighboring pieces, so that a handful of biases is not handed over one by one.
+type grouped struct {
+	task engine.Task
+	ends []int // a group ends before this piece
+}
+
+func (g *grouped) Do(i, worker int) {
+	from := 0
+	if i > 0 {
+		from = g.ends[i-1]
+	}
+	for k := from; k < g.ends[i]; k++ {
+		g.task.Do(k, worker)
+	}
+}
+
+func (p *program[T]) group() {
+	elements, left := 0, 0
+	for i := range p.pieces {
+		left += len(p.pieces[i].view.Weight)
+	}
+	for i := range p.pieces {
+		size := len(p.pieces[i].view.Weight)
+		elements, left = elements+size, left-size
+		if elements >= 3*pieceSize && left >= 3*pieceSize || left == 0 && i == len(p.pieces)-1 {
+			p.grouped.ends = append(p.grouped.ends, i+1)
+			elements = 0
+		}
+	}
+}
 
 // member adds up sum k over the pieces of a member, in their order.
 func (p *program[T]) memberSum(m *member, k int) float64 {

@@ -1,35 +1,37 @@
 // Package par runs the pieces of one task on a fixed set of threads.
 //
 // The caller cuts its work into pieces by size, never by the number of threads,
-// so that what is computed does not depend on how many threads compute it. The
-// pool hands out the pieces by an atomic counter: a worker that the operating
-// system does not run takes none, and the others take its share.
+// so that what is computed does not depend on how many threads compute it. Every
+// worker is handed an equal range of the pieces, the same each time, so that what
+// a piece touches is in the cache of the core that touched it before. Who is done
+// with its own takes pieces of others: a worker that the operating system does
+// not run loses them.
 //
 // One Run owns the pool at a time. A Run that finds the pool taken, because
 // another goroutine runs on it or because it was called from inside a piece,
 // executes its pieces itself: there is nothing to wait for and no deadlock.
 //
-// How a Run starts and ends: the caller fills in the task, opens the job in one
-// atomic word and wakes parked workers. A worker joins an open job by raising
-// the count in the same word, and leaves by lowering it. When no piece is left
-// the caller closes the job, after which nobody can join, and waits for those
-// inside. A worker that wakes too late finds the job closed and costs nothing.
+// How a Run starts and ends: the caller writes the task and a range of pieces to
+// each worker's seat, which that worker looks at. A piece is taken by changing the
+// range, in one atomic word, and whoever takes it may read the task beside it. The
+// caller takes pieces until none is left anywhere, and then waits until the
+// workers' counts say that all of them are done. A worker that comes too late
+// finds no piece and costs nothing.
 package par
 
 import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 )
 
 // A Task is work that is cut into pieces.
 type Task interface {
-	// Do computes piece i on worker 0..Threads()-1. No two pieces run on one
-	// worker of one Run at the same time, so that a worker's number may select
-	// scratch memory. Pieces that run inline (see Run) run on worker 0: scratch
-	// memory selected by the worker must belong to the Run, not to the pool.
+	// Do computes piece i on worker 0..Threads()-1. It must not wait for another
+	// piece, because one worker may run them all. No two pieces run on one worker
+	// of one Run at the same time, so that a worker's number may select scratch
+	// memory. Pieces that run inline (see Run) run on worker 0: scratch memory
+	// selected by the worker must belong to the Run, not to the pool.
 	Do(i, worker int)
 }
 
@@ -61,8 +63,8 @@ func (p *Pool) Threads() int {
 }
 
 // Run executes t.Do(i, worker) once for every i in 0..n-1 and returns when all
-// are done. It allocates nothing. The caller takes part as worker 0. No worker
-// is woken for a single piece, nor more workers than there are other pieces.
+// are done. It allocates nothing. The caller takes part as worker 0. Fewer pieces
+// than threads go to the low workers. The pool may refer to t for a moment longer.
 //
 // Run may be called by several goroutines at once and from inside a piece. All
 // but the first run all their pieces on their own goroutine as worker 0; so
@@ -72,7 +74,7 @@ func (p *Pool) Threads() int {
 // are waited for, and Run panics with a *Panic that holds the value and the
 // stack of the first. The pool remains usable.
 func (p *Pool) Run(n int, t Task) {
-	if n <= 1 || p == nil || p.crew.threads == 1 || !p.crew.owned.TryLock() {
+	if n <= 1 || n > mostPieces || p == nil || p.crew.threads == 1 || !p.crew.own() {
 		inline(n, t)
 		return
 	}
@@ -130,41 +132,3 @@ func caught(i int, v any) *Panic {
 	}
 	return &Panic{Piece: i, Value: v, Stack: debug.Stack()}
 }
-
-// line separates what different threads write: two cache lines of 64 bytes,
-// because processors fetch them in pairs, and one line of 128 bytes elsewhere.
-type line [128]byte
-
-// crew is the state that the owner of the pool shares with the workers.
-type crew struct {
-	threads int
-	owned   sync.Mutex     // held by the Run that uses the workers; for good once dismissed
-	leave   sync.Once      //
-	home    sync.WaitGroup // goroutines that have not ended
-	wake    chan struct{}  // one token wakes one parked worker
-	done    chan struct{}  // the last worker inside tells an owner that waits
-
-	// The job, written by the owner before it opens it.
-	n    int64
-	task Task
-
-	_      line
-	state  atomic.Uint64 // see the constants below
-	_      line
-	next   atomic.Int64 // the first piece that nobody has taken
-	_      line
-	parked atomic.Int64 // workers that wait, or are about to wait, for a token that nobody has sent
-	_      line
-	failed atomic.Pointer[Panic]
-	_      line
-}
-
-// The word state, from the low end: how many workers are inside the job (30
-// bits), three flags, and the job's number.
-const (
-	inside  = uint64(1)<<30 - 1
-	open    = uint64(1) << 30 // workers may join
-	waiting = uint64(1) << 31 // the owner sleeps until the last worker leaves
-	over    = uint64(1) << 32 // workers go home
-	oneJob  = uint64(1) << 33
-)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,7 +73,7 @@ func TestEveryPieceOnce(t *testing.T) {
 						c.check(t)
 					}
 					if round%100 == 50 {
-						time.Sleep(2 * spinFor) // workers sleep
+						time.Sleep(2 * workerLooks) // workers sleep
 					}
 				}
 			})
@@ -91,49 +92,180 @@ func TestNilPool(t *testing.T) {
 	p.Close()
 }
 
-// Each piece waits until all have begun: a worker that sleeps through its wake-up
-// would hang the test. The pauses are about as long as workers look before they
-// sleep, so that some Runs begin just then.
+// Both pieces wait until both have begun: a worker that sleeps through its
+// wake-up would hang the test. The pauses are about as long as workers look before
+// they sleep, so that some Runs begin just then.
 func TestWorkersTakePart(t *testing.T) {
-	p := New(3)
+	p := New(2)
 	defer p.Close()
+	p.crew.patience = 0 // sleepers are woken at once
 	for round := range 1500 {
-		for began := time.Now(); time.Since(began) < spinFor*time.Duration(50+round%100)/100; {
+		for began := time.Now(); time.Since(began) < workerLooks*time.Duration(50+round%100)/100; {
 			runtime.Gosched()
 		}
 		var begun sync.WaitGroup
-		begun.Add(3)
-		p.Run(3, taskFunc(func(int, int) {
+		begun.Add(2)
+		p.Run(2, taskFunc(func(int, int) {
 			begun.Done()
 			begun.Wait()
 		}))
 	}
 }
 
-func TestNobodyJoinsAClosedJob(t *testing.T) {
-	c := newCrew(1)
-	for _, s := range []struct {
+// A worker that sleeps is woken in a burst of Runs, and not for a short one.
+func TestSleepersAreWoken(t *testing.T) {
+	p := New(2)
+	defer p.Close()
+	var helped atomic.Bool
+	task := taskFunc(func(_, worker int) {
+		if worker == 1 {
+			helped.Store(true)
+		}
+		for began := time.Now(); time.Since(began) < 10*time.Microsecond; {
+		}
+	})
+	asleep := func() {
+		for !p.crew.seats[1].parked.Load() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	asleep()
+	p.crew.seats[1].paid.Store(false)
+	for began := time.Now(); !helped.Load(); {
+		p.Run(2, task)
+		if time.Since(began) > 5*time.Second {
+			t.Fatal("a worker sleeps through a long burst of Runs")
+		}
+	}
+	p.crew.patience = time.Hour
+	asleep()
+	p.crew.seats[1].paid.Store(false)
+	helped.Store(false)
+	for range 50 {
+		p.Run(2, task)
+	}
+	if helped.Load() {
+		t.Error("a worker was woken before it was time")
+	}
+}
+
+func TestTake(t *testing.T) {
+	for _, test := range []struct {
 		name  string
-		state uint64
-		want  bool
+		left  span
+		first bool
+		piece int // -1: none
+		after span
 	}{
-		{"open", 5*oneJob | open, true},
-		{"open with somebody inside", 5*oneJob | open | 1, true},
-		{"closed", 5 * oneJob, false},
-		{"closed with somebody inside", 5*oneJob | 1, false},
-		{"another job", 6*oneJob | open, false},
+		{"the first of many", spanOf(4, 8), true, 4, spanOf(5, 8)},
+		{"the last of many", spanOf(4, 8), false, 7, spanOf(4, 7)},
+		{"the only one", spanOf(7, 8), true, 7, spanOf(8, 8)},
+		{"the only one from behind", spanOf(7, 8), false, 7, spanOf(7, 7)},
+		{"none left", spanOf(8, 8), true, -1, spanOf(8, 8)},
+		{"none ever", 0, false, -1, 0},
+		{"gone", gone, true, -1, gone},
+		{"the largest number", spanOf(mostPieces-1, mostPieces), false, mostPieces - 1, spanOf(mostPieces-1, mostPieces-1)},
 	} {
-		c.state.Store(s.state)
-		if got := c.join(5); got != s.want {
-			t.Errorf("%s: joined %v, want %v", s.name, got, s.want)
+		var s seat
+		s.left.Store(uint64(test.left))
+		piece, ok := s.take(test.first)
+		if !ok {
+			piece = -1
 		}
-		after := s.state
-		if s.want {
-			after++
+		if piece != test.piece || ok != (test.piece >= 0) || span(s.left.Load()) != test.after {
+			t.Errorf("%s: took %d, %v and left %#x; want %d and %#x", test.name, piece, ok, s.left.Load(), test.piece, uint64(test.after))
 		}
-		if got := c.state.Load(); got != after {
-			t.Errorf("%s: state %#x, want %#x", s.name, got, after)
+	}
+}
+
+// All threads take at once, from both ends: no piece is lost, none taken twice.
+func TestTakeTogether(t *testing.T) {
+	for range 200 {
+		var s seat
+		c := newCount(200, 4)
+		s.left.Store(uint64(spanOf(0, 200)))
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for i, ok := s.take(w%2 == 0); ok; i, ok = s.take(w%2 == 0) {
+					c.Do(i, w)
+				}
+			})
 		}
+		wg.Wait()
+		c.check(t)
+	}
+}
+
+// Each worker is handed the same contiguous range at every Run, so that its
+// caches hold what its pieces touch; few pieces go to the low workers.
+func TestShare(t *testing.T) {
+	for _, test := range []struct {
+		threads, pieces int
+		want            []span
+	}{
+		{2, 2, []span{spanOf(0, 1), spanOf(1, 2)}},
+		{2, 6, []span{spanOf(0, 3), spanOf(3, 6)}},
+		{2, 5, []span{spanOf(0, 2), spanOf(2, 5)}},
+		{3, 8, []span{spanOf(0, 2), spanOf(2, 5), spanOf(5, 8)}},
+		{4, 2, []span{spanOf(0, 1), spanOf(1, 2), 0, 0}},
+	} {
+		c := &crew{threads: test.threads, seats: make([]seat, test.threads)} // nobody works
+		task := &add{}
+		if workers := c.share(test.pieces, task); workers != min(test.threads, test.pieces) {
+			t.Errorf("%d pieces on %d threads go to %d workers", test.pieces, test.threads, workers)
+		}
+		for w, want := range test.want {
+			if got := span(c.seats[w].left.Load()); got != want || want != 0 && c.seats[w].task != task {
+				t.Errorf("%d pieces on %d threads: worker %d has [%d, %d), want [%d, %d)", test.pieces, test.threads, w,
+					got.begin(), got.end(), want.begin(), want.end())
+			}
+		}
+	}
+}
+
+// Where pieces take equally long and all workers run, nobody takes another's.
+func TestWorkersKeepTheirPieces(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("one processor")
+	}
+	p := New(2)
+	defer p.Close()
+	by := make([]int, 6)
+	kept := 0
+	for began := time.Now(); time.Since(began) < 3*time.Second && kept < 10; {
+		p.Run(6, taskFunc(func(i, worker int) {
+			by[i] = worker
+			for began := time.Now(); time.Since(began) < 20*time.Microsecond; {
+			}
+		}))
+		if slices.Equal(by, []int{0, 0, 0, 1, 1, 1}) {
+			kept++
+		}
+	}
+	if kept < 10 {
+		t.Errorf("%d Runs in which each worker ran its own pieces", kept)
+	}
+}
+
+// A worker that does not get on loses its other pieces.
+func TestOthersHelp(t *testing.T) {
+	for _, slow := range []int{0, 1, 2} {
+		p := New(3)
+		p.crew.patience = 0
+		for range 20 {
+			var done atomic.Int32
+			p.Run(12, taskFunc(func(i, _ int) {
+				if i != 4*slow { // the first piece of the slow worker waits for all others
+					done.Add(1)
+					return
+				}
+				for done.Load() < 11 {
+					runtime.Gosched()
+				}
+			}))
+		}
+		p.Close()
 	}
 }
 
@@ -252,6 +384,7 @@ func TestNestedPanicKeepsItsPlace(t *testing.T) {
 func TestGoexitOnAWorker(t *testing.T) {
 	p := New(2)
 	defer p.Close()
+	p.crew.patience = 0 // wake at once
 	for range 20 {
 		var begun sync.WaitGroup
 		begun.Add(2)
@@ -267,6 +400,51 @@ func TestGoexitOnAWorker(t *testing.T) {
 		if raised, ok := v.(*Panic); !ok || !strings.Contains(raised.Error(), "Goexit") {
 			t.Fatalf("panic %v, want one that names Goexit", v)
 		}
+	}
+}
+
+// A piece of the caller that ends its goroutine: what others have begun is
+// waited for, the rest is dropped, and the pool remains usable.
+func TestGoexitOnTheCaller(t *testing.T) {
+	p := New(2)
+	defer p.Close()
+	for range 20 {
+		var inside atomic.Int32
+		ended := make(chan int32)
+		go func() {
+			defer func() { ended <- inside.Load() }()
+			p.Run(100, taskFunc(func(_, worker int) {
+				inside.Add(1)
+				defer inside.Add(-1)
+				if worker == 0 {
+					runtime.Goexit()
+				}
+				runtime.Gosched()
+			}))
+			t.Error("Run has returned")
+		}()
+		if n := <-ended; n != 0 {
+			t.Fatalf("%d pieces still run", n)
+		}
+		c := newCount(16, 2)
+		p.Run(16, c)
+		c.check(t)
+	}
+}
+
+// An owner that has slept because a piece took long is woken.
+func TestLongPieces(t *testing.T) {
+	p := New(3)
+	defer p.Close()
+	for range 30 {
+		c := newCount(3, 3)
+		p.Run(3, taskFunc(func(i, worker int) {
+			c.Do(i, worker)
+			if i > 0 {
+				time.Sleep(time.Duration(i) * 2 * ownerLooks)
+			}
+		}))
+		c.check(t)
 	}
 }
 
@@ -297,21 +475,31 @@ func TestCloseWaitsForRun(t *testing.T) {
 	c.check(t)
 }
 
-// A pool that nobody refers to any more sends its goroutines home.
+// A pool that nobody refers to any more sends its goroutines home, also if the
+// last task refers to it.
 func TestDroppedPool(t *testing.T) {
-	before := runtime.NumGoroutine()
-	func() {
-		p := New(4)
-		p.Run(10, newCount(10, 4))
-	}()
-	for range 200 {
-		runtime.GC()
-		time.Sleep(5 * time.Millisecond)
-		if runtime.NumGoroutine() <= before {
-			return
+	for _, pause := range []time.Duration{0, 5 * time.Millisecond} { // without a look at it, or in its sleep
+		before := runtime.NumGoroutine()
+		func() {
+			p := New(4)
+			time.Sleep(pause)
+			p.Run(10, &holder{newCount(10, 4), p})
+		}()
+		gone := false
+		for began := time.Now(); !gone && time.Since(began) < 5*time.Second; {
+			runtime.GC()
+			time.Sleep(5 * time.Millisecond)
+			gone = runtime.NumGoroutine() <= before
+		}
+		if !gone {
+			t.Errorf("after a pause of %v: %d goroutines, %d before", pause, runtime.NumGoroutine(), before)
 		}
 	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+}
+
+type holder struct {
+	*count
+	pool *Pool
 }
 
 // An idle pool sleeps: no goroutine of it is running or runnable.
@@ -321,11 +509,11 @@ func TestIdleWorkersSleep(t *testing.T) {
 	p.Run(30, newCount(30, 3))
 	for range 200 {
 		time.Sleep(5 * time.Millisecond)
-		if p.crew.parked.Load() == 2 {
+		if p.crew.seats[1].parked.Load() && p.crew.seats[2].parked.Load() {
 			return
 		}
 	}
-	t.Errorf("%d workers sleep, want 2", p.crew.parked.Load())
+	t.Error("workers look for pieces that nobody hands out")
 }
 
 func TestRunDoesNotAllocate(t *testing.T) {
@@ -343,55 +531,3 @@ func TestRunDoesNotAllocate(t *testing.T) {
 type add struct{ sums [64]int }
 
 func (a *add) Do(i, _ int) { a.sums[i] += i }
-
-// meet is a task of two pieces that wait for each other.
-type meet struct{ in atomic.Int32 }
-
-func (m *meet) Do(int, int) {
-	m.in.Add(1)
-	for m.in.Load() < 2 {
-		runtime.Gosched()
-	}
-}
-
-func BenchmarkRun(b *testing.B) {
-	for _, threads := range []int{1, 2} {
-		b.Run(fmt.Sprintf("%d threads", threads), func(b *testing.B) {
-			p := New(threads)
-			defer p.Close()
-			task := &add{}
-			for b.Loop() {
-				p.Run(2*threads, task)
-			}
-		})
-	}
-	b.Run("both threads in", func(b *testing.B) { // the time in which a spinning worker starts
-		p := New(2)
-		defer p.Close()
-		task := &meet{}
-		for b.Loop() {
-			task.in.Store(0)
-			p.Run(2, task)
-		}
-	})
-	b.Run("one processor", func(b *testing.B) {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-		p := New(2)
-		defer p.Close()
-		task := &add{}
-		for b.Loop() {
-			p.Run(4, task)
-		}
-	})
-	b.Run("parked workers", func(b *testing.B) {
-		p := New(2)
-		defer p.Close()
-		task := &add{}
-		for b.Loop() {
-			b.StopTimer()
-			time.Sleep(time.Millisecond)
-			b.StartTimer()
-			p.Run(4, task)
-		}
-	})
-}
