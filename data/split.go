@@ -26,6 +26,9 @@ type Split struct {
 	NoTest bool
 	// NoValidation holds nothing out for validation.
 	NoValidation bool
+	// TestAsValidation looks at the test part during training in place of held-out rows: all others train, and no test part is left. It is for
+	// comparing with others who stop by the test set; a score that was chosen by says too much good of the model.
+	TestAsValidation bool `help:"choose and stop by the test part, and train on all other rows"`
 	// Unstratified draws rows whatever their class.
 	Unstratified bool
 }
@@ -52,6 +55,9 @@ func (s Split) Validate() error {
 	}
 	share("test", s.Test, s.NoTest)
 	share("validation", s.Validation, s.NoValidation)
+	if s.TestAsValidation && (s.NoTest || s.NoValidation || s.Validation != 0) {
+		errs = append(errs, errors.New("split: the test part is to be the validation part; leave the settings of validation, and no test, out"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -105,7 +111,10 @@ func (s Split) Rows(d Dataset, seed uint64) (Parts, error) {
 	case !s.NoTest:
 		rest, p.Test = hold(rest, class, orUsual(s.Test, usualTest), rng.New(seed, "split/test"))
 	}
-	if !s.NoValidation {
+	switch {
+	case s.TestAsValidation:
+		p.Test, p.Validation = nil, p.Test
+	case !s.NoValidation:
 		rest, p.Validation = hold(rest, class, orUsual(s.Validation, usualValidation), rng.New(seed, "split/validation"))
 	}
 	p.Train = rest
@@ -156,7 +165,7 @@ func quotas(members [][]int, share float64) []int {
 	given := 0
 	for c, rows := range members {
 		total += len(rows)
-		exact := share * float64(len(rows))
+		exact := float64(share * float64(len(rows)))
 		quota[c] = int(exact) // below len(rows), as share is below 1
 		remainder[c] = exact - float64(quota[c])
 		given += quota[c]

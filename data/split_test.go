@@ -162,6 +162,32 @@ func TestSplitGiven(t *testing.T) {
 	wantError(t, err, "all of its 20 rows")
 }
 
+// The test part in place of held-out rows: what was the test part is then for validation, drawn or given, and every other row trains.
+func TestSplitTestAsValidation(t *testing.T) {
+	d, err := Open("digits", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual, err := Split{}.Rows(d, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Split{TestAsValidation: true}.Rows(d, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(p.Validation, usual.Test) || len(p.Test) != 0 || len(p.Train) != d.Len()-len(usual.Test) {
+		t.Errorf("%d, %d, %d rows", len(p.Train), len(p.Validation), len(p.Test))
+	}
+	for _, s := range []Split{
+		{TestAsValidation: true, NoTest: true}, {TestAsValidation: true, NoValidation: true}, {TestAsValidation: true, Validation: 0.1},
+	} {
+		if _, err := s.Rows(d, 1); err == nil {
+			t.Errorf("%+v is accepted", s)
+		}
+	}
+}
+
 func TestSplitRefuses(t *testing.T) {
 	for _, s := range []Split{{Test: 1}, {Test: -0.1}, {Test: math.NaN()}, {Validation: 1.5}, {Test: 0.1, NoTest: true}, {Validation: 0.1, NoValidation: true}} {
 		if err := s.Validate(); err == nil {

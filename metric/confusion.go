@@ -156,8 +156,8 @@ func (c *Confusion) BalancedAccuracy() Share {
 		r := share(c.hits[i], rows)
 		n++
 		mean += r.Value
-		below += (r.Value - r.Low) * (r.Value - r.Low)
-		above += (r.High - r.Value) * (r.High - r.Value)
+		below += float64((r.Value - r.Low) * (r.Value - r.Low))
+		above += float64((r.High - r.Value) * (r.High - r.Value))
 	}
 	if n == 0 || c.bad {
 		return Share{math.NaN(), math.NaN(), math.NaN()}

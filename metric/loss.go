@@ -56,8 +56,8 @@ func (m *Loss) Value() (v, low, high float64) {
 	if m.rows < 2 {
 		return v, math.NaN(), math.NaN()
 	}
-	variance := n / (n - 1) * max(0, m.s-2*d*m.wwd+d*d*m.ww) / (m.w * m.w)
-	half := normal() * math.Sqrt(variance)
+	variance := n / (n - 1) * max(0, m.s-float64(2*d*m.wwd)+float64(d*d*m.ww)) / (m.w * m.w)
+	half := float64(normal() * math.Sqrt(variance))
 	return v, v - half, v + half
 }
 

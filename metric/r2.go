@@ -47,7 +47,7 @@ func (m *R2) Add(b Batch) {
 			if m.rows == 0 {
 				s.pivot = y
 			}
-			d, e := y-s.pivot, (y-p)*(y-p)
+			d, e := y-s.pivot, float64((y-p)*(y-p))
 			s.d1 += d
 			s.d2 += float64(d * d)
 			s.d3 += float64(d * d * d)
@@ -70,7 +70,7 @@ func (m *R2) Value() (v, low, high float64) {
 	for i := range m.elements {
 		r, sd := m.elements[i].r2(float64(m.rows))
 		v += r
-		half += normal() * sd
+		half += float64(normal() * sd)
 	}
 	n := float64(len(m.elements))
 	v, half = v/n, half/n
@@ -80,7 +80,7 @@ func (m *R2) Value() (v, low, high float64) {
 // r2 is R2 of one element over n rows, with its standard deviation.
 func (s *moments) r2(n float64) (r, sd float64) {
 	mu := s.d1 / n
-	t := s.d2 - mu*s.d1
+	t := s.d2 - float64(mu*s.d1)
 	// What is left of a target that does not vary is rounding.
 	if t <= 1e-14*s.d2 {
 		if s.e1 == 0 {
@@ -89,9 +89,9 @@ func (s *moments) r2(n float64) (r, sd float64) {
 		return 0, math.NaN()
 	}
 	rho := s.e1 / t
-	tt := s.d4 - 4*mu*s.d3 + 6*mu*mu*s.d2 - 3*mu*mu*mu*s.d1
-	et := s.ed2 - 2*mu*s.ed1 + mu*mu*s.e1
-	return 1 - rho, math.Sqrt(max(0, s.e2-2*rho*et+rho*rho*tt)) / t
+	tt := s.d4 - float64(4*mu*s.d3) + float64(6*mu*mu*s.d2) - float64(3*mu*mu*mu*s.d1)
+	et := s.ed2 - float64(2*mu*s.ed1) + float64(mu*mu*s.e1)
+	return 1 - rho, math.Sqrt(max(0, s.e2-float64(2*rho*et)+float64(rho*rho*tt))) / t
 }
 
 // Reset implements Metric.

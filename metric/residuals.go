@@ -61,6 +61,6 @@ func (m *mean) value() (v, low, high float64) {
 	if m.rows < 2 {
 		return v, math.NaN(), math.NaN()
 	}
-	half := normal() * math.Sqrt(max(0, m.dd-m.d*m.d/n)/(n-1)/n)
+	half := float64(normal() * math.Sqrt(max(0, m.dd-m.d*m.d/n)/(n-1)/n))
 	return v, v - half, v + half
 }

@@ -33,7 +33,7 @@ func (l Huber) Code(in []engine.Type, _ engine.Conditions) engine.Code {
 		if e <= l.Delta {
 			return float64(0.5 * e * e)
 		}
-		return float64(l.Delta * (e - 0.5*l.Delta))
+		return float64(l.Delta * (e - float64(0.5*l.Delta)))
 	}
 	slope := func(y, d float64) (dy, dd float64) {
 		e := min(max(y-d, -l.Delta), l.Delta)
