@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, FMA3
-TEXT ·avx2Strip2(SB), NOSPLIT, $0-96
+// func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2Strip2(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
 	MOVQ b+48(FP), CX
 	MOVQ c+64(FP), DX
@@ -62,37 +62,64 @@ zero6:
 	VXORPS Y14, Y14, Y14
 
 begin6:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k6:
-	VMOVUPS      (R13), Y0
-	VMOVUPS      32(R13), Y1
-	VBROADCASTSS (R11), Y2
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Y0
+	VMOVUPS      32(R14), Y1
+	VBROADCASTSS (R12), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (R11)(BX*1), Y2
+	VBROADCASTSS (R12)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (R11)(BX*2), Y2
+	VBROADCASTSS (R12)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (R11)(R9*1), Y2
+	VBROADCASTSS (R12)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k6
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Y3, (R11)
 	VMOVUPS      Y4, 32(R11)
@@ -402,9 +429,9 @@ k1:
 	VMOVUPS      Y4, 32(AX)
 	JMP          end
 
-// func avx2Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, FMA3
-TEXT ·avx2Strip2Part(SB), NOSPLIT, $0-96
+// func avx2Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2Strip2Part(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    b+48(FP), CX
 	MOVQ    c+64(FP), DX
@@ -465,37 +492,64 @@ zero6:
 	VXORPS Y14, Y14, Y14
 
 begin6:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k6:
-	VMOVUPS      (R13), Y0
-	VMASKMOVPS   32(R13), Y15, Y1
-	VBROADCASTSS (R11), Y2
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Y0
+	VMASKMOVPS   32(R14), Y15, Y1
+	VBROADCASTSS (R12), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	VBROADCASTSS (R11)(BX*1), Y2
+	VBROADCASTSS (R12)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	VBROADCASTSS (R11)(BX*2), Y2
+	VBROADCASTSS (R12)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (R11)(R9*1), Y2
+	VBROADCASTSS (R12)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k6
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Y3, (R11)
 	VMASKMOVPS   Y4, Y15, 32(R11)
@@ -823,9 +877,9 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, FMA3
-TEXT ·avx2Strip1(SB), NOSPLIT, $0-96
+// func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2Strip1(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
 	MOVQ b+48(FP), CX
 	MOVQ c+64(FP), DX
@@ -869,30 +923,57 @@ zero6:
 	VXORPS Y7, Y7, Y7
 
 begin6:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k6:
-	VMOVUPS      (R13), Y0
-	VBROADCASTSS (R11), Y1
-	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (R11)(BX*1), Y1
-	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (R11)(BX*2), Y1
-	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (R11)(R9*1), Y1
-	VFMADD231PS  Y0, Y1, Y5
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Y0
 	VBROADCASTSS (R12), Y1
-	VFMADD231PS  Y0, Y1, Y6
+	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (R12)(BX*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (R12)(BX*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R12)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R13), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R13)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k6
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Y2, (R11)
 	ADDQ         R8, R11
@@ -1131,9 +1212,9 @@ k1:
 	VMOVUPS      Y2, (AX)
 	JMP          end
 
-// func avx2Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, FMA3
-TEXT ·avx2Strip1Part(SB), NOSPLIT, $0-96
+// func avx2Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·avx2Strip1Part(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    b+48(FP), CX
 	MOVQ    c+64(FP), DX
@@ -1182,30 +1263,57 @@ zero6:
 	VXORPS Y7, Y7, Y7
 
 begin6:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 28(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k6:
-	VMASKMOVPS   (R13), Y15, Y0
-	VBROADCASTSS (R11), Y1
-	VFMADD231PS  Y0, Y1, Y2
-	VBROADCASTSS (R11)(BX*1), Y1
-	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (R11)(BX*2), Y1
-	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (R11)(R9*1), Y1
-	VFMADD231PS  Y0, Y1, Y5
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMASKMOVPS   (R14), Y15, Y0
 	VBROADCASTSS (R12), Y1
-	VFMADD231PS  Y0, Y1, Y6
+	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (R12)(BX*1), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS (R12)(BX*2), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS (R12)(R9*1), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS (R13), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS (R13)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k6
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMASKMOVPS   Y2, Y15, (R11)
 	ADDQ         R8, R11
@@ -1889,7 +1997,7 @@ loop1:
 	RET
 
 // func avx2Transpose8(cols int, dst *float32, ldd int, src *float32, lds int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Transpose8(SB), NOSPLIT, $0-40
 	MOVQ cols+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -1902,7 +2010,9 @@ TEXT ·avx2Transpose8(SB), NOSPLIT, $0-40
 	LEAQ (DX)(DX*2), R8
 	LEAQ (BX)(SI*4), R9
 
-loop:
+sixteen:
+	CMPQ        AX, $0x10
+	JLT         four
 	VMOVUPS     (BX), X0
 	VINSERTF128 $0x01, (R9), Y0, Y0
 	VMOVUPS     (BX)(SI*1), X1
@@ -1923,11 +2033,167 @@ loop:
 	VMOVUPS     Y1, (CX)(DX*1)
 	VMOVUPS     Y2, (CX)(DX*2)
 	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	VMOVUPS     16(BX), X0
+	VINSERTF128 $0x01, 16(R9), Y0, Y0
+	VMOVUPS     16(BX)(SI*1), X1
+	VINSERTF128 $0x01, 16(R9)(SI*1), Y1, Y1
+	VMOVUPS     16(BX)(SI*2), X2
+	VINSERTF128 $0x01, 16(R9)(SI*2), Y2, Y2
+	VMOVUPS     16(BX)(DI*1), X3
+	VINSERTF128 $0x01, 16(R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	VMOVUPS     32(BX), X0
+	VINSERTF128 $0x01, 32(R9), Y0, Y0
+	VMOVUPS     32(BX)(SI*1), X1
+	VINSERTF128 $0x01, 32(R9)(SI*1), Y1, Y1
+	VMOVUPS     32(BX)(SI*2), X2
+	VINSERTF128 $0x01, 32(R9)(SI*2), Y2, Y2
+	VMOVUPS     32(BX)(DI*1), X3
+	VINSERTF128 $0x01, 32(R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	VMOVUPS     48(BX), X0
+	VINSERTF128 $0x01, 48(R9), Y0, Y0
+	VMOVUPS     48(BX)(SI*1), X1
+	VINSERTF128 $0x01, 48(R9)(SI*1), Y1, Y1
+	VMOVUPS     48(BX)(SI*2), X2
+	VINSERTF128 $0x01, 48(R9)(SI*2), Y2, Y2
+	VMOVUPS     48(BX)(DI*1), X3
+	VINSERTF128 $0x01, 48(R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	PREFETCHT0  512(BX)
+	PREFETCHT0  512(BX)(SI*1)
+	PREFETCHT0  512(BX)(SI*2)
+	PREFETCHT0  512(BX)(DI*1)
+	PREFETCHT0  512(R9)
+	PREFETCHT0  512(R9)(SI*1)
+	PREFETCHT0  512(R9)(SI*2)
+	PREFETCHT0  512(R9)(DI*1)
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, AX
+	JMP         sixteen
+
+four:
+	TESTQ       AX, AX
+	JZ          done
+	VMOVUPS     (BX), X0
+	VINSERTF128 $0x01, (R9), Y0, Y0
+	VMOVUPS     (BX)(SI*1), X1
+	VINSERTF128 $0x01, (R9)(SI*1), Y1, Y1
+	VMOVUPS     (BX)(SI*2), X2
+	VINSERTF128 $0x01, (R9)(SI*2), Y2, Y2
+	VMOVUPS     (BX)(DI*1), X3
+	VINSERTF128 $0x01, (R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
 	ADDQ        $0x10, BX
 	ADDQ        $0x10, R9
-	LEAQ        (CX)(DX*4), CX
 	SUBQ        $0x04, AX
-	JNZ         loop
+	JMP         four
+
+done:
+	VZEROUPPER
+	RET
+
+// func avx2CopyTiles(tiles int, dst *float32, tile int, src *float32, lds int)
+// Requires: AVX
+TEXT ·avx2CopyTiles(SB), NOSPLIT, $0-40
+	MOVQ tiles+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ tile+16(FP), DX
+	MOVQ src+24(FP), BX
+	MOVQ lds+32(FP), SI
+	SHLQ $0x02, DX
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	LEAQ (BX)(SI*4), R8
+
+loop:
+	VMOVUPS (BX), X0
+	VMOVSD  16(BX), X8
+	VMOVUPS X0, (CX)
+	VMOVSD  X8, 16(CX)
+	VMOVUPS (BX)(SI*1), X1
+	VMOVSD  16(BX)(SI*1), X9
+	VMOVUPS X1, 24(CX)
+	VMOVSD  X9, 40(CX)
+	VMOVUPS (BX)(SI*2), X2
+	VMOVSD  16(BX)(SI*2), X10
+	VMOVUPS X2, 48(CX)
+	VMOVSD  X10, 64(CX)
+	VMOVUPS (BX)(DI*1), X3
+	VMOVSD  16(BX)(DI*1), X11
+	VMOVUPS X3, 72(CX)
+	VMOVSD  X11, 88(CX)
+	VMOVUPS (R8), X4
+	VMOVSD  16(R8), X12
+	VMOVUPS X4, 96(CX)
+	VMOVSD  X12, 112(CX)
+	VMOVUPS (R8)(SI*1), X5
+	VMOVSD  16(R8)(SI*1), X13
+	VMOVUPS X5, 120(CX)
+	VMOVSD  X13, 136(CX)
+	VMOVUPS (R8)(SI*2), X6
+	VMOVSD  16(R8)(SI*2), X14
+	VMOVUPS X6, 144(CX)
+	VMOVSD  X14, 160(CX)
+	VMOVUPS (R8)(DI*1), X7
+	VMOVSD  16(R8)(DI*1), X15
+	VMOVUPS X7, 168(CX)
+	VMOVSD  X15, 184(CX)
+	ADDQ    $0x18, BX
+	ADDQ    $0x18, R8
+	ADDQ    DX, CX
+	DECQ    AX
+	JNZ     loop
 	VZEROUPPER
 	RET
 
@@ -2189,6 +2455,710 @@ loop:
 	SUBQ         $0x04, AX
 	JNZ          loop
 	VMOVUPS      Y0, (R8)
+	VZEROUPPER
+	RET
+
+// func avx2BiasRelu(rows int, cols int, c *float32, ldc int, bias *float32, floor float32)
+// Requires: AVX
+TEXT ·avx2BiasRelu(SB), NOSPLIT, $0-44
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         c+16(FP), DX
+	MOVQ         ldc+24(FP), BX
+	MOVQ         bias+32(FP), SI
+	SHLQ         $0x02, BX
+	VBROADCASTSS floor+40(FP), Y12
+	VANDPS       c80000000<>+0(SB), Y12, Y13
+	CMPQ         CX, $0x08
+	JLE          width1
+	SUBQ         $0x08, CX
+	LEAQ         lanes<>+32(SB), DI
+	SHLQ         $0x02, CX
+	SUBQ         CX, DI
+	VMOVUPS      (DI), Y15
+	VMOVUPS      (SI), Y0
+	VMASKMOVPS   32(SI), Y15, Y1
+
+loop2:
+	VMOVUPS    (DX), Y2
+	VADDPS     Y0, Y2, Y2
+	VMAXPS     Y2, Y12, Y2
+	VADDPS     Y13, Y2, Y2
+	VMOVUPS    Y2, (DX)
+	VMASKMOVPS 32(DX), Y15, Y3
+	VADDPS     Y1, Y3, Y3
+	VMAXPS     Y3, Y12, Y3
+	VADDPS     Y13, Y3, Y3
+	VMASKMOVPS Y3, Y15, 32(DX)
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        loop2
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ       $0x00, CX
+	LEAQ       lanes<>+32(SB), DI
+	SHLQ       $0x02, CX
+	SUBQ       CX, DI
+	VMOVUPS    (DI), Y15
+	VMASKMOVPS (SI), Y15, Y0
+
+loop1:
+	VMASKMOVPS (DX), Y15, Y1
+	VADDPS     Y0, Y1, Y1
+	VMAXPS     Y1, Y12, Y1
+	VADDPS     Y13, Y1, Y1
+	VMASKMOVPS Y1, Y15, (DX)
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        loop1
+	VZEROUPPER
+	RET
+
+DATA c80000000<>+0(SB)/4, $0x80000000
+DATA c80000000<>+4(SB)/4, $0x80000000
+DATA c80000000<>+8(SB)/4, $0x80000000
+DATA c80000000<>+12(SB)/4, $0x80000000
+DATA c80000000<>+16(SB)/4, $0x80000000
+DATA c80000000<>+20(SB)/4, $0x80000000
+DATA c80000000<>+24(SB)/4, $0x80000000
+DATA c80000000<>+28(SB)/4, $0x80000000
+DATA c80000000<>+32(SB)/4, $0x80000000
+DATA c80000000<>+36(SB)/4, $0x80000000
+DATA c80000000<>+40(SB)/4, $0x80000000
+DATA c80000000<>+44(SB)/4, $0x80000000
+DATA c80000000<>+48(SB)/4, $0x80000000
+DATA c80000000<>+52(SB)/4, $0x80000000
+DATA c80000000<>+56(SB)/4, $0x80000000
+DATA c80000000<>+60(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $64
+
+// func avx2ReluDelta(rows int, cols int, d *float32, ldd int, y *float32, ldy int, sum *float32, add int)
+// Requires: AVX
+TEXT ·avx2ReluDelta(SB), NOSPLIT, $0-64
+	MOVQ       rows+0(FP), AX
+	MOVQ       cols+8(FP), CX
+	MOVQ       d+16(FP), DX
+	MOVQ       ldd+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       y+32(FP), SI
+	MOVQ       ldy+40(FP), DI
+	SHLQ       $0x02, DI
+	VXORPS     Y14, Y14, Y14
+	MOVQ       sum+48(FP), R8
+	MOVQ       add+56(FP), R9
+	CMPQ       CX, $0x18
+	JLE        width3
+	SUBQ       $0x18, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	TESTQ      R9, R9
+	JZ         loop4
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMASKMOVPS 96(R8), Y15, Y3
+
+loop4:
+	VMOVUPS    (DX), Y4
+	VMOVUPS    (SI), Y8
+	VCMPPS     $0x16, Y14, Y8, Y8
+	VANDPS     Y8, Y4, Y4
+	VMOVUPS    Y4, (DX)
+	VADDPS     Y4, Y0, Y0
+	VMOVUPS    32(DX), Y5
+	VMOVUPS    32(SI), Y9
+	VCMPPS     $0x16, Y14, Y9, Y9
+	VANDPS     Y9, Y5, Y5
+	VMOVUPS    Y5, 32(DX)
+	VADDPS     Y5, Y1, Y1
+	VMOVUPS    64(DX), Y6
+	VMOVUPS    64(SI), Y10
+	VCMPPS     $0x16, Y14, Y10, Y10
+	VANDPS     Y10, Y6, Y6
+	VMOVUPS    Y6, 64(DX)
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS 96(DX), Y15, Y7
+	VMASKMOVPS 96(SI), Y15, Y11
+	VCMPPS     $0x16, Y14, Y11, Y11
+	VANDPS     Y11, Y7, Y7
+	VMASKMOVPS Y7, Y15, 96(DX)
+	VADDPS     Y7, Y3, Y3
+	ADDQ       BX, DX
+	ADDQ       DI, SI
+	DECQ       AX
+	JNZ        loop4
+	VMOVUPS    Y0, (R8)
+	VMOVUPS    Y1, 32(R8)
+	VMOVUPS    Y2, 64(R8)
+	VMASKMOVPS Y3, Y15, 96(R8)
+	VZEROUPPER
+	RET
+
+width3:
+	CMPQ       CX, $0x10
+	JLE        width2
+	SUBQ       $0x10, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      R9, R9
+	JZ         loop3
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMASKMOVPS 64(R8), Y15, Y2
+
+loop3:
+	VMOVUPS    (DX), Y4
+	VMOVUPS    (SI), Y8
+	VCMPPS     $0x16, Y14, Y8, Y8
+	VANDPS     Y8, Y4, Y4
+	VMOVUPS    Y4, (DX)
+	VADDPS     Y4, Y0, Y0
+	VMOVUPS    32(DX), Y5
+	VMOVUPS    32(SI), Y9
+	VCMPPS     $0x16, Y14, Y9, Y9
+	VANDPS     Y9, Y5, Y5
+	VMOVUPS    Y5, 32(DX)
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS 64(DX), Y15, Y6
+	VMASKMOVPS 64(SI), Y15, Y10
+	VCMPPS     $0x16, Y14, Y10, Y10
+	VANDPS     Y10, Y6, Y6
+	VMASKMOVPS Y6, Y15, 64(DX)
+	VADDPS     Y6, Y2, Y2
+	ADDQ       BX, DX
+	ADDQ       DI, SI
+	DECQ       AX
+	JNZ        loop3
+	VMOVUPS    Y0, (R8)
+	VMOVUPS    Y1, 32(R8)
+	VMASKMOVPS Y2, Y15, 64(R8)
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ       CX, $0x08
+	JLE        width1
+	SUBQ       $0x08, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	TESTQ      R9, R9
+	JZ         loop2
+	VMOVUPS    (R8), Y0
+	VMASKMOVPS 32(R8), Y15, Y1
+
+loop2:
+	VMOVUPS    (DX), Y4
+	VMOVUPS    (SI), Y8
+	VCMPPS     $0x16, Y14, Y8, Y8
+	VANDPS     Y8, Y4, Y4
+	VMOVUPS    Y4, (DX)
+	VADDPS     Y4, Y0, Y0
+	VMASKMOVPS 32(DX), Y15, Y5
+	VMASKMOVPS 32(SI), Y15, Y9
+	VCMPPS     $0x16, Y14, Y9, Y9
+	VANDPS     Y9, Y5, Y5
+	VMASKMOVPS Y5, Y15, 32(DX)
+	VADDPS     Y5, Y1, Y1
+	ADDQ       BX, DX
+	ADDQ       DI, SI
+	DECQ       AX
+	JNZ        loop2
+	VMOVUPS    Y0, (R8)
+	VMASKMOVPS Y1, Y15, 32(R8)
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ       $0x00, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	TESTQ      R9, R9
+	JZ         loop1
+	VMASKMOVPS (R8), Y15, Y0
+
+loop1:
+	VMASKMOVPS (DX), Y15, Y4
+	VMASKMOVPS (SI), Y15, Y8
+	VCMPPS     $0x16, Y14, Y8, Y8
+	VANDPS     Y8, Y4, Y4
+	VMASKMOVPS Y4, Y15, (DX)
+	VADDPS     Y4, Y0, Y0
+	ADDQ       BX, DX
+	ADDQ       DI, SI
+	DECQ       AX
+	JNZ        loop1
+	VMASKMOVPS Y0, Y15, (R8)
+	VZEROUPPER
+	RET
+
+// func avx2SumDelta(rows int, cols int, d *float32, ldd int, sum *float32, add int)
+// Requires: AVX
+TEXT ·avx2SumDelta(SB), NOSPLIT, $0-48
+	MOVQ       rows+0(FP), AX
+	MOVQ       cols+8(FP), CX
+	MOVQ       d+16(FP), DX
+	MOVQ       ldd+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       sum+32(FP), SI
+	MOVQ       add+40(FP), DI
+	CMPQ       CX, $0x18
+	JLE        width3
+	SUBQ       $0x18, CX
+	LEAQ       lanes<>+32(SB), R8
+	SHLQ       $0x02, CX
+	SUBQ       CX, R8
+	VMOVUPS    (R8), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	TESTQ      DI, DI
+	JZ         loop4
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMASKMOVPS 96(SI), Y15, Y3
+
+loop4:
+	VMOVUPS    (DX), Y4
+	VADDPS     Y4, Y0, Y0
+	VMOVUPS    32(DX), Y5
+	VADDPS     Y5, Y1, Y1
+	VMOVUPS    64(DX), Y6
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS 96(DX), Y15, Y7
+	VADDPS     Y7, Y3, Y3
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        loop4
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMASKMOVPS Y3, Y15, 96(SI)
+	VZEROUPPER
+	RET
+
+width3:
+	CMPQ       CX, $0x10
+	JLE        width2
+	SUBQ       $0x10, CX
+	LEAQ       lanes<>+32(SB), R8
+	SHLQ       $0x02, CX
+	SUBQ       CX, R8
+	VMOVUPS    (R8), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      DI, DI
+	JZ         loop3
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMASKMOVPS 64(SI), Y15, Y2
+
+loop3:
+	VMOVUPS    (DX), Y4
+	VADDPS     Y4, Y0, Y0
+	VMOVUPS    32(DX), Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS 64(DX), Y15, Y6
+	VADDPS     Y6, Y2, Y2
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        loop3
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMASKMOVPS Y2, Y15, 64(SI)
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ       CX, $0x08
+	JLE        width1
+	SUBQ       $0x08, CX
+	LEAQ       lanes<>+32(SB), R8
+	SHLQ       $0x02, CX
+	SUBQ       CX, R8
+	VMOVUPS    (R8), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	TESTQ      DI, DI
+	JZ         loop2
+	VMOVUPS    (SI), Y0
+	VMASKMOVPS 32(SI), Y15, Y1
+
+loop2:
+	VMOVUPS    (DX), Y4
+	VADDPS     Y4, Y0, Y0
+	VMASKMOVPS 32(DX), Y15, Y5
+	VADDPS     Y5, Y1, Y1
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        loop2
+	VMOVUPS    Y0, (SI)
+	VMASKMOVPS Y1, Y15, 32(SI)
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ       $0x00, CX
+	LEAQ       lanes<>+32(SB), R8
+	SHLQ       $0x02, CX
+	SUBQ       CX, R8
+	VMOVUPS    (R8), Y15
+	VXORPS     Y0, Y0, Y0
+	TESTQ      DI, DI
+	JZ         loop1
+	VMASKMOVPS (SI), Y15, Y0
+
+loop1:
+	VMASKMOVPS (DX), Y15, Y4
+	VADDPS     Y4, Y0, Y0
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        loop1
+	VMASKMOVPS Y0, Y15, (SI)
+	VZEROUPPER
+	RET
+
+// func avx2RowTimes(k int, cols int, a *float32, ap int, b *float32, bp int, c *float32, add int)
+// Requires: AVX, FMA3
+TEXT ·avx2RowTimes(SB), NOSPLIT, $0-64
+	MOVQ       k+0(FP), AX
+	MOVQ       cols+8(FP), CX
+	MOVQ       a+16(FP), DX
+	MOVQ       ap+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bp+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       add+56(FP), R9
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	CMPQ       CX, $0x38
+	JLE        width7
+	SUBQ       $0x38, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	TESTQ      R9, R9
+	JZ         loop8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMASKMOVPS 224(R8), Y15, Y7
+
+loop8:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	VFMADD231PS  192(SI), Y8, Y6
+	VMASKMOVPS   224(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      Y5, 160(R8)
+	VMOVUPS      Y6, 192(R8)
+	VMASKMOVPS   Y7, Y15, 224(R8)
+	VZEROUPPER
+	RET
+
+width7:
+	CMPQ       CX, $0x30
+	JLE        width6
+	SUBQ       $0x30, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	TESTQ      R9, R9
+	JZ         loop7
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMASKMOVPS 192(R8), Y15, Y6
+
+loop7:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	VMASKMOVPS   192(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y6
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop7
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      Y5, 160(R8)
+	VMASKMOVPS   Y6, Y15, 192(R8)
+	VZEROUPPER
+	RET
+
+width6:
+	CMPQ       CX, $0x28
+	JLE        width5
+	SUBQ       $0x28, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	TESTQ      R9, R9
+	JZ         loop6
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMASKMOVPS 160(R8), Y15, Y5
+
+loop6:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VMASKMOVPS   160(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y5
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop6
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VMASKMOVPS   Y5, Y15, 160(R8)
+	VZEROUPPER
+	RET
+
+width5:
+	CMPQ       CX, $0x20
+	JLE        width4
+	SUBQ       $0x20, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	TESTQ      R9, R9
+	JZ         loop5
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMASKMOVPS 128(R8), Y15, Y4
+
+loop5:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VMASKMOVPS   128(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y4
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop5
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMASKMOVPS   Y4, Y15, 128(R8)
+	VZEROUPPER
+	RET
+
+width4:
+	CMPQ       CX, $0x18
+	JLE        width3
+	SUBQ       $0x18, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	TESTQ      R9, R9
+	JZ         loop4
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMASKMOVPS 96(R8), Y15, Y3
+
+loop4:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VMASKMOVPS   96(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y3
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop4
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMASKMOVPS   Y3, Y15, 96(R8)
+	VZEROUPPER
+	RET
+
+width3:
+	CMPQ       CX, $0x10
+	JLE        width2
+	SUBQ       $0x10, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      R9, R9
+	JZ         loop3
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMASKMOVPS 64(R8), Y15, Y2
+
+loop3:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VMASKMOVPS   64(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y2
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop3
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMASKMOVPS   Y2, Y15, 64(R8)
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ       CX, $0x08
+	JLE        width1
+	SUBQ       $0x08, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	TESTQ      R9, R9
+	JZ         loop2
+	VMOVUPS    (R8), Y0
+	VMASKMOVPS 32(R8), Y15, Y1
+
+loop2:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VMASKMOVPS   32(SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y1
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop2
+	VMOVUPS      Y0, (R8)
+	VMASKMOVPS   Y1, Y15, 32(R8)
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ       $0x00, CX
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	VMOVUPS    (R10), Y15
+	VXORPS     Y0, Y0, Y0
+	TESTQ      R9, R9
+	JZ         loop1
+	VMASKMOVPS (R8), Y15, Y0
+
+loop1:
+	VBROADCASTSS (DX), Y8
+	VMASKMOVPS   (SI), Y15, Y9
+	VFMADD231PS  Y9, Y8, Y0
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop1
+	VMASKMOVPS   Y0, Y15, (R8)
 	VZEROUPPER
 	RET
 

@@ -89,6 +89,91 @@ func avx2Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
 //go:noescape
 func avx2Tanh(n int, dst *float32, a *float32, b *float32, s float32)
 
+// avx2Log is dst[i] = log(a[i]) for n values.
+//
+//go:noescape
+func avx2Log(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2Softplus is dst[i] = log(1+exp(a[i])) for n values.
+//
+//go:noescape
+func avx2Softplus(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2ELU is dst[i] = positive*a[i] for a[i] > 0, else negative*(exp(a[i]/width)-1), for n values.
+//
+//go:noescape
+func avx2ELU(n int, dst *float32, a *float32, positive float32, negative float32, width float32)
+
+// avx2ELUBack is dst[i] = b[i]*positive for a[i] > 0, else b[i]*negative*exp(a[i]/width), for n values.
+//
+//go:noescape
+func avx2ELUBack(n int, dst *float32, a *float32, b *float32, positive float32, negative float32, width float32)
+
+// avx2ELUBackAdd is dst[i] += b[i]*positive for a[i] > 0, else b[i]*negative*exp(a[i]/width), for n values.
+//
+//go:noescape
+func avx2ELUBackAdd(n int, dst *float32, a *float32, b *float32, positive float32, negative float32, width float32)
+
+// avx2Erf is dst[i] = erf(a[i]) for n values.
+//
+//go:noescape
+func avx2Erf(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2GELU is dst[i] = a[i] Φ(a[i]) for n values.
+//
+//go:noescape
+func avx2GELU(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2GELUBack is dst[i] = b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
+//
+//go:noescape
+func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2GELUBackAdd is dst[i] += b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
+//
+//go:noescape
+func avx2GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2SiLU is dst[i] = a[i]/(1+exp(-a[i])) for n values.
+//
+//go:noescape
+func avx2SiLU(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2SiLUBack is dst[i] = b[i] times the derivative of SiLU at a[i] for n values.
+//
+//go:noescape
+func avx2SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2SiLUBackAdd is dst[i] += b[i] times the derivative of SiLU at a[i] for n values.
+//
+//go:noescape
+func avx2SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2GELUTanh is dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³))) for n values.
+//
+//go:noescape
+func avx2GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2GELUTanhBack is dst[i] = b[i] times the derivative of GELUTanh at a[i] for n values.
+//
+//go:noescape
+func avx2GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2GELUTanhBackAdd is dst[i] += b[i] times the derivative of GELUTanh at a[i] for n values.
+//
+//go:noescape
+func avx2GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2SoftplusBack is dst[i] = b[i]/(1+exp(-a[i])) for n values.
+//
+//go:noescape
+func avx2SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2SoftplusBackAdd is dst[i] += b[i]/(1+exp(-a[i])) for n values.
+//
+//go:noescape
+func avx2SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
 // avx2SGD is sgd for n values. Flag 1: decay is not 0.
 //
 //go:noescape
@@ -103,6 +188,26 @@ func avx2Momentum(n int, w *float32, v *float32, grad *float32, scale float32, d
 //
 //go:noescape
 func avx2Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
+
+// avx2RMSProp is rmsprop for n values; mean and velocity may be nil. Flag 1: decay is not 0; flag 2: eps inside the root.
+//
+//go:noescape
+func avx2RMSProp(n int, w *float32, v *float32, mean *float32, velocity *float32, grad *float32, scale float32, decay float32, rho float32, fresh float32, mu float32, into float32, out float32, eps float32, flags int)
+
+// avx2AdaGrad is adagrad for n values. Flag 1: decay is not 0; flag 2: eps inside the root.
+//
+//go:noescape
+func avx2AdaGrad(n int, w *float32, sum *float32, grad *float32, lr float32, scale float32, decay float32, eps float32, flags int)
+
+// avx2Adadelta is adadelta for n values. Flag 1: decay is not 0.
+//
+//go:noescape
+func avx2Adadelta(n int, w *float32, v *float32, steps *float32, grad *float32, lr float32, scale float32, decay float32, rho float32, fresh float32, eps float32, flags int)
+
+// avx2AMSGrad is amsgrad for n values. Flag 1: decay is not 0.
+//
+//go:noescape
+func avx2AMSGrad(n int, w *float32, m *float32, v *float32, largest *float32, grad *float32, scale float32, decay float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, fall float32, eps float32, flags int)
 
 // avx2Leaves4 returns the sums of float64(a[i])*float64(b[i]) of the first 4 leaves of 512 values.
 //
@@ -119,10 +224,40 @@ func avx2Leaves3(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3
 //go:noescape
 func avx2Leaves2(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
 
+// avx2SumLeaves4 returns the sums of float64(a[i]) of the first 4 leaves of 512 values.
+//
+//go:noescape
+func avx2SumLeaves4(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
+
+// avx2SumLeaves3 returns the sums of float64(a[i]) of the first 3 leaves of 512 values.
+//
+//go:noescape
+func avx2SumLeaves3(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
+
+// avx2SumLeaves2 returns the sums of float64(a[i]) of the first 2 leaves of 512 values.
+//
+//go:noescape
+func avx2SumLeaves2(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
+
+// avx2Leaves8 returns the sum of float64(a[i])*float64(b[i]) of eight leaves of 512 values.
+//
+//go:noescape
+func avx2Leaves8(a *float32, b *float32) float64
+
+// avx2SumLeaves8 returns the sum of float64(a[i]) of eight leaves of 512 values.
+//
+//go:noescape
+func avx2SumLeaves8(a *float32, b *float32) float64
+
 // avx2Leaf returns the sum of float64(a[i])*float64(b[i]) of a leaf of n values, at most 512.
 //
 //go:noescape
 func avx2Leaf(n int, a *float32, b *float32) float64
+
+// avx2SumLeaf returns the sum of float64(a[i]) of a leaf of n values, at most 512.
+//
+//go:noescape
+func avx2SumLeaf(n int, a *float32, b *float32) float64
 
 // avx2SumRows is sumRows for 1 to 32 columns.
 //
@@ -139,7 +274,60 @@ func avx2Finite(n int, x *float32) float32
 //go:noescape
 func avx2Max(n int, x *float32) float32
 
-// avx2ExpSum is dst[i] = exp(x[i]-top) for n values and returns their sum.
+// avx2Softmax is softmax.
+// At least one row and column.
 //
 //go:noescape
-func avx2ExpSum(n int, dst *float32, x *float32, top float32) float64
+func avx2Softmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
+
+// avx2CrossEntropy is softmax, and loss[r] = -log of the result at column class[r].
+// At least one row and column.
+//
+//go:noescape
+func avx2CrossEntropy(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
+
+// avx2LogSoftmax is the logarithm of softmax.
+// At least one row and column.
+//
+//go:noescape
+func avx2LogSoftmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
+
+// avx2CrossEntropyBack is crossEntropyBack for at least one row and column.
+//
+//go:noescape
+func avx2CrossEntropyBack(rows int, cols int, dx *float32, lddx int, p *float32, ldp int, class *float32, d *float32, add int)
+
+// avx2ExpTotal returns the sum of exp(x[i]-top) over n values, each at most top.
+//
+//go:noescape
+func avx2ExpTotal(n int, x *float32, top float32) float64
+
+// avx2SoftmaxBack is dst[i] = float32(float64(a[i])*(float64(b[i])-mean)) for n values.
+//
+//go:noescape
+func avx2SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
+
+// avx2SoftmaxBackAdd is dst[i] += float32(float64(a[i])*(float64(b[i])-mean)) for n values.
+//
+//go:noescape
+func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
+
+// avx2LogSoftmaxBack is dst[i] = b[i] - exp(a[i])*s for n values.
+//
+//go:noescape
+func avx2LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2LogSoftmaxBackAdd is dst[i] += b[i] - exp(a[i])*s for n values.
+//
+//go:noescape
+func avx2LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx2LayerNorm is layerNorm for at least one row and column.
+//
+//go:noescape
+func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
+
+// avx2LayerNormBack is layerNormBack for at least one row and column.
+//
+//go:noescape
+func avx2LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)

@@ -16,10 +16,11 @@ package kernel
 //		}
 //	}
 //
-// k is at least 1.
+// k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and
+// the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
+func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
 // avx512Strip3Part computes a strip of a matrix product, m rows by 48 columns, of which the last 16 columns have only tail:
 //
@@ -33,10 +34,11 @@ func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, 
 //		}
 //	}
 //
-// k is at least 1.
+// k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and
+// the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
+func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
 // avx512Strip2 computes a strip of a matrix product, m rows by 32 columns:
 //
@@ -50,10 +52,11 @@ func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float
 //		}
 //	}
 //
-// k is at least 1.
+// k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and
+// the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
+func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
 // avx512Strip2Part computes a strip of a matrix product, m rows by 32 columns, of which the last 16 columns have only tail:
 //
@@ -67,10 +70,11 @@ func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, 
 //		}
 //	}
 //
-// k is at least 1.
+// k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and
+// the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
+func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
 // avx512Strip1 computes a strip of a matrix product, m rows by 16 columns:
 //
@@ -84,10 +88,11 @@ func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float
 //		}
 //	}
 //
-// k is at least 1.
+// k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and
+// the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
+func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
 // avx512Strip1Part computes a strip of a matrix product, m rows by 16 columns, of which the last 16 columns have only tail:
 //
@@ -101,10 +106,11 @@ func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, 
 //		}
 //	}
 //
-// k is at least 1.
+// k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and
+// the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
+func avx512Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
 // avx512First3 computes 8 rows by 48 columns, as avx512Strip3 does, and copies B:
 //
@@ -195,7 +201,7 @@ func avx512First1Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *
 //go:noescape
 func avx512CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds int)
 
-// avx512Transpose8 transposes 8 rows of cols values, a multiple of 4 and at least 4:
+// avx512Transpose8 transposes 8 rows of cols values, a multiple of 4:
 //
 //	for j := range cols {
 //		for r := range 8 {
@@ -203,8 +209,21 @@ func avx512CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds
 //		}
 //	}
 //
+// It stores one column after the other.
+//
 //go:noescape
 func avx512Transpose8(cols int, dst *float32, ldd int, src *float32, lds int)
+
+// avx512CopyTiles copies 8 rows of 8 values a tile, one tile or more:
+//
+//	for i := range tiles {
+//		for p := range 8 {
+//			copy(dst[i*tile+p*8:][:8], src[p*lds+i*8:])
+//		}
+//	}
+//
+//go:noescape
+func avx512CopyTiles(tiles int, dst *float32, tile int, src *float32, lds int)
 
 // avx512Dots32 computes 32 elements of a product with B transposed:
 //
@@ -250,6 +269,67 @@ func avx512Dots16(k int, a *float32, b *float32, ldb int, c *float32, add int)
 //
 //go:noescape
 func avx512Dots8(k int, a *float32, b *float32, ldb int, c *float32, add int)
+
+// avx512BiasRelu ends a block of 1 to 48 columns:
+//
+//	for r := range rows {
+//		for j := range cols {
+//			c[r*ldc+j] = max(c[r*ldc+j] + bias[j], floor) + 0
+//		}
+//	}
+//
+// where max(NaN, floor) is NaN; 0 is -0 if the floor is -Inf, which changes nothing. rows is at least 1.
+//
+//go:noescape
+func avx512BiasRelu(rows int, cols int, c *float32, ldc int, bias *float32, floor float32)
+
+// avx512ReluDelta sums 1 to 64 columns over rows, the first row first:
+//
+//	for j := range cols {
+//		s := sum[j] // 0 if add is 0
+//		for r := range rows {
+//			if y[r*ldy+j] <= 0 {
+//				d[r*ldd+j] = 0
+//			}
+//			s += d[r*ldd+j]
+//		}
+//		sum[j] = s
+//	}
+//
+// rows is at least 1.
+//
+//go:noescape
+func avx512ReluDelta(rows int, cols int, d *float32, ldd int, y *float32, ldy int, sum *float32, add int)
+
+// avx512SumDelta sums 1 to 64 columns over rows, the first row first:
+//
+//	for j := range cols {
+//		s := sum[j] // 0 if add is 0
+//		for r := range rows {
+//			s += d[r*ldd+j]
+//		}
+//		sum[j] = s
+//	}
+//
+// rows is at least 1.
+//
+//go:noescape
+func avx512SumDelta(rows int, cols int, d *float32, ldd int, sum *float32, add int)
+
+// avx512RowTimes computes one row of a product of 1 to 128 columns:
+//
+//	for j := range cols {
+//		s := c[j] // 0 if add is 0
+//		for p := range k {
+//			s = fma(a[p*ap], b[p*bp+j], s)
+//		}
+//		c[j] = s
+//	}
+//
+// k is at least 1.
+//
+//go:noescape
+func avx512RowTimes(k int, cols int, a *float32, ap int, b *float32, bp int, c *float32, add int)
 
 // avx512Limit does rounds times 24 independent multiply-adds of 16 values in registers.
 //

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, AVX512F
-TEXT ·avx512Strip3(SB), NOSPLIT, $0-96
+// func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·avx512Strip3(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
 	MOVQ b+48(FP), CX
 	MOVQ c+64(FP), DX
@@ -88,52 +88,102 @@ zero8:
 	VPXORD Z31, Z31, Z31
 
 begin8:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k8:
-	VMOVUPS      (R13), Z0
-	VMOVUPS      64(R13), Z1
-	VMOVUPS      128(R13), Z2
-	VBROADCASTSS (R11), Z3
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Z0
+	VMOVUPS      64(R14), Z1
+	VMOVUPS      128(R14), Z2
+	VBROADCASTSS (R12), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
 	VFMADD231PS  Z2, Z3, Z10
-	VBROADCASTSS (R11)(BX*1), Z4
+	VBROADCASTSS (R12)(BX*1), Z4
 	VFMADD231PS  Z0, Z4, Z11
 	VFMADD231PS  Z1, Z4, Z12
 	VFMADD231PS  Z2, Z4, Z13
-	VBROADCASTSS (R11)(BX*2), Z5
+	VBROADCASTSS (R12)(BX*2), Z5
 	VFMADD231PS  Z0, Z5, Z14
 	VFMADD231PS  Z1, Z5, Z15
 	VFMADD231PS  Z2, Z5, Z16
-	VBROADCASTSS (R11)(R9*1), Z6
+	VBROADCASTSS (R12)(R9*1), Z6
 	VFMADD231PS  Z0, Z6, Z17
 	VFMADD231PS  Z1, Z6, Z18
 	VFMADD231PS  Z2, Z6, Z19
-	VBROADCASTSS (R12), Z7
+	VBROADCASTSS (R13), Z7
 	VFMADD231PS  Z0, Z7, Z20
 	VFMADD231PS  Z1, Z7, Z21
 	VFMADD231PS  Z2, Z7, Z22
-	VBROADCASTSS (R12)(BX*1), Z3
+	VBROADCASTSS (R13)(BX*1), Z3
 	VFMADD231PS  Z0, Z3, Z23
 	VFMADD231PS  Z1, Z3, Z24
 	VFMADD231PS  Z2, Z3, Z25
-	VBROADCASTSS (R12)(BX*2), Z4
+	VBROADCASTSS (R13)(BX*2), Z4
 	VFMADD231PS  Z0, Z4, Z26
 	VFMADD231PS  Z1, Z4, Z27
 	VFMADD231PS  Z2, Z4, Z28
-	VBROADCASTSS (R12)(R9*1), Z5
+	VBROADCASTSS (R13)(R9*1), Z5
 	VFMADD231PS  Z0, Z5, Z29
 	VFMADD231PS  Z1, Z5, Z30
 	VFMADD231PS  Z2, Z5, Z31
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k8
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Z8, (R11)
 	VMOVUPS      Z9, 64(R11)
@@ -768,9 +818,9 @@ k1:
 	VMOVUPS      Z10, 128(AX)
 	JMP          end
 
-// func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·avx512Strip3Part(SB), NOSPLIT, $0-96
+// func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·avx512Strip3Part(SB), NOSPLIT, $0-120
 	MOVQ  a+16(FP), AX
 	MOVQ  b+48(FP), CX
 	MOVQ  c+64(FP), DX
@@ -856,52 +906,102 @@ zero8:
 	VPXORD Z31, Z31, Z31
 
 begin8:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 188(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k8:
-	VMOVUPS      (R13), Z0
-	VMOVUPS      64(R13), Z1
-	VMOVUPS.Z    128(R13), K1, Z2
-	VBROADCASTSS (R11), Z3
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Z0
+	VMOVUPS      64(R14), Z1
+	VMOVUPS.Z    128(R14), K1, Z2
+	VBROADCASTSS (R12), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
 	VFMADD231PS  Z2, Z3, Z10
-	VBROADCASTSS (R11)(BX*1), Z4
+	VBROADCASTSS (R12)(BX*1), Z4
 	VFMADD231PS  Z0, Z4, Z11
 	VFMADD231PS  Z1, Z4, Z12
 	VFMADD231PS  Z2, Z4, Z13
-	VBROADCASTSS (R11)(BX*2), Z5
+	VBROADCASTSS (R12)(BX*2), Z5
 	VFMADD231PS  Z0, Z5, Z14
 	VFMADD231PS  Z1, Z5, Z15
 	VFMADD231PS  Z2, Z5, Z16
-	VBROADCASTSS (R11)(R9*1), Z6
+	VBROADCASTSS (R12)(R9*1), Z6
 	VFMADD231PS  Z0, Z6, Z17
 	VFMADD231PS  Z1, Z6, Z18
 	VFMADD231PS  Z2, Z6, Z19
-	VBROADCASTSS (R12), Z7
+	VBROADCASTSS (R13), Z7
 	VFMADD231PS  Z0, Z7, Z20
 	VFMADD231PS  Z1, Z7, Z21
 	VFMADD231PS  Z2, Z7, Z22
-	VBROADCASTSS (R12)(BX*1), Z3
+	VBROADCASTSS (R13)(BX*1), Z3
 	VFMADD231PS  Z0, Z3, Z23
 	VFMADD231PS  Z1, Z3, Z24
 	VFMADD231PS  Z2, Z3, Z25
-	VBROADCASTSS (R12)(BX*2), Z4
+	VBROADCASTSS (R13)(BX*2), Z4
 	VFMADD231PS  Z0, Z4, Z26
 	VFMADD231PS  Z1, Z4, Z27
 	VFMADD231PS  Z2, Z4, Z28
-	VBROADCASTSS (R12)(R9*1), Z5
+	VBROADCASTSS (R13)(R9*1), Z5
 	VFMADD231PS  Z0, Z5, Z29
 	VFMADD231PS  Z1, Z5, Z30
 	VFMADD231PS  Z2, Z5, Z31
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k8
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Z8, (R11)
 	VMOVUPS      Z9, 64(R11)
@@ -1536,9 +1636,9 @@ k1:
 	VMOVUPS      Z10, K1, 128(AX)
 	JMP          end
 
-// func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, AVX512F
-TEXT ·avx512Strip2(SB), NOSPLIT, $0-96
+// func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·avx512Strip2(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
 	MOVQ b+48(FP), CX
 	MOVQ c+64(FP), DX
@@ -1604,43 +1704,85 @@ zero8:
 	VPXORD Z22, Z22, Z22
 
 begin8:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k8:
-	VMOVUPS      (R13), Z0
-	VMOVUPS      64(R13), Z1
-	VBROADCASTSS (R11), Z2
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Z0
+	VMOVUPS      64(R14), Z1
+	VBROADCASTSS (R12), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (R11)(BX*1), Z3
+	VBROADCASTSS (R12)(BX*1), Z3
 	VFMADD231PS  Z0, Z3, Z9
 	VFMADD231PS  Z1, Z3, Z10
-	VBROADCASTSS (R11)(BX*2), Z4
+	VBROADCASTSS (R12)(BX*2), Z4
 	VFMADD231PS  Z0, Z4, Z11
 	VFMADD231PS  Z1, Z4, Z12
-	VBROADCASTSS (R11)(R9*1), Z5
+	VBROADCASTSS (R12)(R9*1), Z5
 	VFMADD231PS  Z0, Z5, Z13
 	VFMADD231PS  Z1, Z5, Z14
-	VBROADCASTSS (R12), Z6
+	VBROADCASTSS (R13), Z6
 	VFMADD231PS  Z0, Z6, Z15
 	VFMADD231PS  Z1, Z6, Z16
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS (R12)(BX*2), Z3
+	VBROADCASTSS (R13)(BX*2), Z3
 	VFMADD231PS  Z0, Z3, Z19
 	VFMADD231PS  Z1, Z3, Z20
-	VBROADCASTSS (R12)(R9*1), Z4
+	VBROADCASTSS (R13)(R9*1), Z4
 	VFMADD231PS  Z0, Z4, Z21
 	VFMADD231PS  Z1, Z4, Z22
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k8
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Z7, (R11)
 	VMOVUPS      Z8, 64(R11)
@@ -2148,9 +2290,9 @@ k1:
 	VMOVUPS      Z8, 64(AX)
 	JMP          end
 
-// func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·avx512Strip2Part(SB), NOSPLIT, $0-96
+// func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·avx512Strip2Part(SB), NOSPLIT, $0-120
 	MOVQ  a+16(FP), AX
 	MOVQ  b+48(FP), CX
 	MOVQ  c+64(FP), DX
@@ -2220,43 +2362,85 @@ zero8:
 	VPXORD Z22, Z22, Z22
 
 begin8:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 124(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k8:
-	VMOVUPS      (R13), Z0
-	VMOVUPS.Z    64(R13), K1, Z1
-	VBROADCASTSS (R11), Z2
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Z0
+	VMOVUPS.Z    64(R14), K1, Z1
+	VBROADCASTSS (R12), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (R11)(BX*1), Z3
+	VBROADCASTSS (R12)(BX*1), Z3
 	VFMADD231PS  Z0, Z3, Z9
 	VFMADD231PS  Z1, Z3, Z10
-	VBROADCASTSS (R11)(BX*2), Z4
+	VBROADCASTSS (R12)(BX*2), Z4
 	VFMADD231PS  Z0, Z4, Z11
 	VFMADD231PS  Z1, Z4, Z12
-	VBROADCASTSS (R11)(R9*1), Z5
+	VBROADCASTSS (R12)(R9*1), Z5
 	VFMADD231PS  Z0, Z5, Z13
 	VFMADD231PS  Z1, Z5, Z14
-	VBROADCASTSS (R12), Z6
+	VBROADCASTSS (R13), Z6
 	VFMADD231PS  Z0, Z6, Z15
 	VFMADD231PS  Z1, Z6, Z16
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	VBROADCASTSS (R12)(BX*2), Z3
+	VBROADCASTSS (R13)(BX*2), Z3
 	VFMADD231PS  Z0, Z3, Z19
 	VFMADD231PS  Z1, Z3, Z20
-	VBROADCASTSS (R12)(R9*1), Z4
+	VBROADCASTSS (R13)(R9*1), Z4
 	VFMADD231PS  Z0, Z4, Z21
 	VFMADD231PS  Z1, Z4, Z22
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k8
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Z7, (R11)
 	VMOVUPS      Z8, K1, 64(R11)
@@ -2764,9 +2948,9 @@ k1:
 	VMOVUPS      Z8, K1, 64(AX)
 	JMP          end
 
-// func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, AVX512F
-TEXT ·avx512Strip1(SB), NOSPLIT, $0-96
+// func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·avx512Strip1(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
 	MOVQ b+48(FP), CX
 	MOVQ c+64(FP), DX
@@ -2816,34 +3000,68 @@ zero8:
 	VPXORD Z13, Z13, Z13
 
 begin8:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k8:
-	VMOVUPS      (R13), Z0
-	VBROADCASTSS (R11), Z1
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS      (R14), Z0
+	VBROADCASTSS (R12), Z1
 	VFMADD231PS  Z0, Z1, Z6
-	VBROADCASTSS (R11)(BX*1), Z2
+	VBROADCASTSS (R12)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (R11)(BX*2), Z3
+	VBROADCASTSS (R12)(BX*2), Z3
 	VFMADD231PS  Z0, Z3, Z8
-	VBROADCASTSS (R11)(R9*1), Z4
+	VBROADCASTSS (R12)(R9*1), Z4
 	VFMADD231PS  Z0, Z4, Z9
-	VBROADCASTSS (R12), Z5
+	VBROADCASTSS (R13), Z5
 	VFMADD231PS  Z0, Z5, Z10
-	VBROADCASTSS (R12)(BX*1), Z1
+	VBROADCASTSS (R13)(BX*1), Z1
 	VFMADD231PS  Z0, Z1, Z11
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z12
-	VBROADCASTSS (R12)(R9*1), Z3
+	VBROADCASTSS (R13)(R9*1), Z3
 	VFMADD231PS  Z0, Z3, Z13
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k8
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Z6, (R11)
 	ADDQ         R8, R11
@@ -3224,9 +3442,9 @@ k1:
 	VMOVUPS      Z6, (AX)
 	JMP          end
 
-// func avx512Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·avx512Strip1Part(SB), NOSPLIT, $0-96
+// func avx512Strip1Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·avx512Strip1Part(SB), NOSPLIT, $0-120
 	MOVQ  a+16(FP), AX
 	MOVQ  b+48(FP), CX
 	MOVQ  c+64(FP), DX
@@ -3280,34 +3498,68 @@ zero8:
 	VPXORD Z13, Z13, Z13
 
 begin8:
-	MOVQ AX, R11
-	LEAQ (R11)(BX*4), R12
-	MOVQ k+8(FP), R14
-	MOVQ CX, R13
+	MOVQ       DX, R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	LEAQ       (R11)(R8*2), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	ADDQ       R8, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 60(R11)
+	MOVQ       soon+96(FP), R11
+	MOVQ       AX, R12
+	LEAQ       (R12)(BX*4), R13
+	MOVQ       k+8(FP), R15
+	MOVQ       CX, R14
 
 k8:
-	VMOVUPS.Z    (R13), K1, Z0
-	VBROADCASTSS (R11), Z1
+	PREFETCHT0   768(R12)(SI*8)
+	PREFETCHT1   (R11)
+	ADDQ         step+104(FP), R11
+	VMOVUPS.Z    (R14), K1, Z0
+	VBROADCASTSS (R12), Z1
 	VFMADD231PS  Z0, Z1, Z6
-	VBROADCASTSS (R11)(BX*1), Z2
+	VBROADCASTSS (R12)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (R11)(BX*2), Z3
+	VBROADCASTSS (R12)(BX*2), Z3
 	VFMADD231PS  Z0, Z3, Z8
-	VBROADCASTSS (R11)(R9*1), Z4
+	VBROADCASTSS (R12)(R9*1), Z4
 	VFMADD231PS  Z0, Z4, Z9
-	VBROADCASTSS (R12), Z5
+	VBROADCASTSS (R13), Z5
 	VFMADD231PS  Z0, Z5, Z10
-	VBROADCASTSS (R12)(BX*1), Z1
+	VBROADCASTSS (R13)(BX*1), Z1
 	VFMADD231PS  Z0, Z1, Z11
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z12
-	VBROADCASTSS (R12)(R9*1), Z3
+	VBROADCASTSS (R13)(R9*1), Z3
 	VFMADD231PS  Z0, Z3, Z13
-	ADDQ         DI, R13
-	ADDQ         SI, R11
+	ADDQ         DI, R14
 	ADDQ         SI, R12
-	DECQ         R14
+	ADDQ         SI, R13
+	DECQ         R15
 	JNZ          k8
+	ADDQ         back+112(FP), R11
+	MOVQ         R11, soon+96(FP)
 	MOVQ         DX, R11
 	VMOVUPS      Z6, K1, (R11)
 	ADDQ         R8, R11
@@ -4561,7 +4813,7 @@ loop1:
 	RET
 
 // func avx512Transpose8(cols int, dst *float32, ldd int, src *float32, lds int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx512Transpose8(SB), NOSPLIT, $0-40
 	MOVQ cols+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -4574,7 +4826,9 @@ TEXT ·avx512Transpose8(SB), NOSPLIT, $0-40
 	LEAQ (DX)(DX*2), R8
 	LEAQ (BX)(SI*4), R9
 
-loop:
+sixteen:
+	CMPQ        AX, $0x10
+	JLT         four
 	VMOVUPS     (BX), X0
 	VINSERTF128 $0x01, (R9), Y0, Y0
 	VMOVUPS     (BX)(SI*1), X1
@@ -4595,11 +4849,151 @@ loop:
 	VMOVUPS     Y1, (CX)(DX*1)
 	VMOVUPS     Y2, (CX)(DX*2)
 	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	VMOVUPS     16(BX), X0
+	VINSERTF128 $0x01, 16(R9), Y0, Y0
+	VMOVUPS     16(BX)(SI*1), X1
+	VINSERTF128 $0x01, 16(R9)(SI*1), Y1, Y1
+	VMOVUPS     16(BX)(SI*2), X2
+	VINSERTF128 $0x01, 16(R9)(SI*2), Y2, Y2
+	VMOVUPS     16(BX)(DI*1), X3
+	VINSERTF128 $0x01, 16(R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	VMOVUPS     32(BX), X0
+	VINSERTF128 $0x01, 32(R9), Y0, Y0
+	VMOVUPS     32(BX)(SI*1), X1
+	VINSERTF128 $0x01, 32(R9)(SI*1), Y1, Y1
+	VMOVUPS     32(BX)(SI*2), X2
+	VINSERTF128 $0x01, 32(R9)(SI*2), Y2, Y2
+	VMOVUPS     32(BX)(DI*1), X3
+	VINSERTF128 $0x01, 32(R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	VMOVUPS     48(BX), X0
+	VINSERTF128 $0x01, 48(R9), Y0, Y0
+	VMOVUPS     48(BX)(SI*1), X1
+	VINSERTF128 $0x01, 48(R9)(SI*1), Y1, Y1
+	VMOVUPS     48(BX)(SI*2), X2
+	VINSERTF128 $0x01, 48(R9)(SI*2), Y2, Y2
+	VMOVUPS     48(BX)(DI*1), X3
+	VINSERTF128 $0x01, 48(R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
+	PREFETCHT0  512(BX)
+	PREFETCHT0  512(BX)(SI*1)
+	PREFETCHT0  512(BX)(SI*2)
+	PREFETCHT0  512(BX)(DI*1)
+	PREFETCHT0  512(R9)
+	PREFETCHT0  512(R9)(SI*1)
+	PREFETCHT0  512(R9)(SI*2)
+	PREFETCHT0  512(R9)(DI*1)
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, AX
+	JMP         sixteen
+
+four:
+	TESTQ       AX, AX
+	JZ          done
+	VMOVUPS     (BX), X0
+	VINSERTF128 $0x01, (R9), Y0, Y0
+	VMOVUPS     (BX)(SI*1), X1
+	VINSERTF128 $0x01, (R9)(SI*1), Y1, Y1
+	VMOVUPS     (BX)(SI*2), X2
+	VINSERTF128 $0x01, (R9)(SI*2), Y2, Y2
+	VMOVUPS     (BX)(DI*1), X3
+	VINSERTF128 $0x01, (R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, (CX)(DX*1)
+	VMOVUPS     Y2, (CX)(DX*2)
+	VMOVUPS     Y3, (CX)(R8*1)
+	LEAQ        (CX)(DX*4), CX
 	ADDQ        $0x10, BX
 	ADDQ        $0x10, R9
-	LEAQ        (CX)(DX*4), CX
 	SUBQ        $0x04, AX
-	JNZ         loop
+	JMP         four
+
+done:
+	VZEROUPPER
+	RET
+
+// func avx512CopyTiles(tiles int, dst *float32, tile int, src *float32, lds int)
+// Requires: AVX
+TEXT ·avx512CopyTiles(SB), NOSPLIT, $0-40
+	MOVQ tiles+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ tile+16(FP), DX
+	MOVQ src+24(FP), BX
+	MOVQ lds+32(FP), SI
+	SHLQ $0x02, DX
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	LEAQ (BX)(SI*4), R8
+
+loop:
+	VMOVUPS (BX), Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS (BX)(SI*1), Y1
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS (BX)(SI*2), Y2
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS (BX)(DI*1), Y3
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS (R8), Y4
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS (R8)(SI*1), Y5
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS (R8)(SI*2), Y6
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS (R8)(DI*1), Y7
+	VMOVUPS Y7, 224(CX)
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, R8
+	ADDQ    DX, CX
+	DECQ    AX
+	JNZ     loop
 	VZEROUPPER
 	RET
 
@@ -4861,6 +5255,725 @@ loop:
 	SUBQ         $0x04, AX
 	JNZ          loop
 	VMOVUPS      Y0, (R8)
+	VZEROUPPER
+	RET
+
+// func avx512BiasRelu(rows int, cols int, c *float32, ldc int, bias *float32, floor float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·avx512BiasRelu(SB), NOSPLIT, $0-44
+	MOVQ         rows+0(FP), AX
+	MOVQ         cols+8(FP), CX
+	MOVQ         c+16(FP), DX
+	MOVQ         ldc+24(FP), BX
+	MOVQ         bias+32(FP), SI
+	SHLQ         $0x02, BX
+	VBROADCASTSS floor+40(FP), Z12
+	VANDPS       c80000000<>+0(SB), Z12, Z13
+	CMPQ         CX, $0x20
+	JLE          width2
+	SUBQ         $0x20, CX
+	MOVL         $0x0000ffff, DI
+	BZHIL        CX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS.Z    128(SI), K1, Z2
+
+loop3:
+	VMOVUPS   (DX), Z3
+	VADDPS    Z0, Z3, Z3
+	VMAXPS    Z3, Z12, Z3
+	VADDPS    Z13, Z3, Z3
+	VMOVUPS   Z3, (DX)
+	VMOVUPS   64(DX), Z4
+	VADDPS    Z1, Z4, Z4
+	VMAXPS    Z4, Z12, Z4
+	VADDPS    Z13, Z4, Z4
+	VMOVUPS   Z4, 64(DX)
+	VMOVUPS.Z 128(DX), K1, Z5
+	VADDPS    Z2, Z5, Z5
+	VMAXPS    Z5, Z12, Z5
+	VADDPS    Z13, Z5, Z5
+	VMOVUPS   Z5, K1, 128(DX)
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop3
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ      CX, $0x10
+	JLE       width1
+	SUBQ      $0x10, CX
+	MOVL      $0x0000ffff, DI
+	BZHIL     CX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS   (SI), Z0
+	VMOVUPS.Z 64(SI), K1, Z1
+
+loop2:
+	VMOVUPS   (DX), Z2
+	VADDPS    Z0, Z2, Z2
+	VMAXPS    Z2, Z12, Z2
+	VADDPS    Z13, Z2, Z2
+	VMOVUPS   Z2, (DX)
+	VMOVUPS.Z 64(DX), K1, Z3
+	VADDPS    Z1, Z3, Z3
+	VMAXPS    Z3, Z12, Z3
+	VADDPS    Z13, Z3, Z3
+	VMOVUPS   Z3, K1, 64(DX)
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop2
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ      $0x00, CX
+	MOVL      $0x0000ffff, DI
+	BZHIL     CX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (SI), K1, Z0
+
+loop1:
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z0, Z1, Z1
+	VMAXPS    Z1, Z12, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, K1, (DX)
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop1
+	VZEROUPPER
+	RET
+
+DATA c80000000<>+0(SB)/4, $0x80000000
+DATA c80000000<>+4(SB)/4, $0x80000000
+DATA c80000000<>+8(SB)/4, $0x80000000
+DATA c80000000<>+12(SB)/4, $0x80000000
+DATA c80000000<>+16(SB)/4, $0x80000000
+DATA c80000000<>+20(SB)/4, $0x80000000
+DATA c80000000<>+24(SB)/4, $0x80000000
+DATA c80000000<>+28(SB)/4, $0x80000000
+DATA c80000000<>+32(SB)/4, $0x80000000
+DATA c80000000<>+36(SB)/4, $0x80000000
+DATA c80000000<>+40(SB)/4, $0x80000000
+DATA c80000000<>+44(SB)/4, $0x80000000
+DATA c80000000<>+48(SB)/4, $0x80000000
+DATA c80000000<>+52(SB)/4, $0x80000000
+DATA c80000000<>+56(SB)/4, $0x80000000
+DATA c80000000<>+60(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $64
+
+// func avx512ReluDelta(rows int, cols int, d *float32, ldd int, y *float32, ldy int, sum *float32, add int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512ReluDelta(SB), NOSPLIT, $0-64
+	MOVQ      rows+0(FP), AX
+	MOVQ      cols+8(FP), CX
+	MOVQ      d+16(FP), DX
+	MOVQ      ldd+24(FP), BX
+	SHLQ      $0x02, BX
+	MOVQ      y+32(FP), SI
+	MOVQ      ldy+40(FP), DI
+	SHLQ      $0x02, DI
+	VPXORD    Z14, Z14, Z14
+	MOVQ      sum+48(FP), R8
+	MOVQ      add+56(FP), R9
+	CMPQ      CX, $0x30
+	JLE       width3
+	SUBQ      $0x30, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	TESTQ     R9, R9
+	JZ        loop4
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS.Z 192(R8), K1, Z3
+
+loop4:
+	VMOVUPS   (DX), Z4
+	VMOVUPS   (SI), Z8
+	VCMPPS    $0x16, Z14, Z8, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VMOVUPS   Z4, (DX)
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   64(DX), Z5
+	VMOVUPS   64(SI), Z9
+	VCMPPS    $0x16, Z14, Z9, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS   Z5, 64(DX)
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS   128(DX), Z6
+	VMOVUPS   128(SI), Z10
+	VCMPPS    $0x16, Z14, Z10, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS   Z6, 128(DX)
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 192(DX), K1, Z7
+	VMOVUPS.Z 192(SI), K1, Z11
+	VCMPPS    $0x16, Z14, Z11, K2
+	VMOVAPS.Z Z7, K2, Z7
+	VMOVUPS   Z7, K1, 192(DX)
+	VADDPS    Z7, Z3, Z3
+	ADDQ      BX, DX
+	ADDQ      DI, SI
+	DECQ      AX
+	JNZ       loop4
+	VMOVUPS   Z0, (R8)
+	VMOVUPS   Z1, 64(R8)
+	VMOVUPS   Z2, 128(R8)
+	VMOVUPS   Z3, K1, 192(R8)
+	VZEROUPPER
+	RET
+
+width3:
+	CMPQ      CX, $0x20
+	JLE       width2
+	SUBQ      $0x20, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	TESTQ     R9, R9
+	JZ        loop3
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS.Z 128(R8), K1, Z2
+
+loop3:
+	VMOVUPS   (DX), Z4
+	VMOVUPS   (SI), Z8
+	VCMPPS    $0x16, Z14, Z8, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VMOVUPS   Z4, (DX)
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   64(DX), Z5
+	VMOVUPS   64(SI), Z9
+	VCMPPS    $0x16, Z14, Z9, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS   Z5, 64(DX)
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS.Z 128(DX), K1, Z6
+	VMOVUPS.Z 128(SI), K1, Z10
+	VCMPPS    $0x16, Z14, Z10, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS   Z6, K1, 128(DX)
+	VADDPS    Z6, Z2, Z2
+	ADDQ      BX, DX
+	ADDQ      DI, SI
+	DECQ      AX
+	JNZ       loop3
+	VMOVUPS   Z0, (R8)
+	VMOVUPS   Z1, 64(R8)
+	VMOVUPS   Z2, K1, 128(R8)
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ      CX, $0x10
+	JLE       width1
+	SUBQ      $0x10, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	TESTQ     R9, R9
+	JZ        loop2
+	VMOVUPS   (R8), Z0
+	VMOVUPS.Z 64(R8), K1, Z1
+
+loop2:
+	VMOVUPS   (DX), Z4
+	VMOVUPS   (SI), Z8
+	VCMPPS    $0x16, Z14, Z8, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VMOVUPS   Z4, (DX)
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(DX), K1, Z5
+	VMOVUPS.Z 64(SI), K1, Z9
+	VCMPPS    $0x16, Z14, Z9, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS   Z5, K1, 64(DX)
+	VADDPS    Z5, Z1, Z1
+	ADDQ      BX, DX
+	ADDQ      DI, SI
+	DECQ      AX
+	JNZ       loop2
+	VMOVUPS   Z0, (R8)
+	VMOVUPS   Z1, K1, 64(R8)
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ      $0x00, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	TESTQ     R9, R9
+	JZ        loop1
+	VMOVUPS.Z (R8), K1, Z0
+
+loop1:
+	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (SI), K1, Z8
+	VCMPPS    $0x16, Z14, Z8, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VMOVUPS   Z4, K1, (DX)
+	VADDPS    Z4, Z0, Z0
+	ADDQ      BX, DX
+	ADDQ      DI, SI
+	DECQ      AX
+	JNZ       loop1
+	VMOVUPS   Z0, K1, (R8)
+	VZEROUPPER
+	RET
+
+// func avx512SumDelta(rows int, cols int, d *float32, ldd int, sum *float32, add int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512SumDelta(SB), NOSPLIT, $0-48
+	MOVQ      rows+0(FP), AX
+	MOVQ      cols+8(FP), CX
+	MOVQ      d+16(FP), DX
+	MOVQ      ldd+24(FP), BX
+	SHLQ      $0x02, BX
+	MOVQ      sum+32(FP), SI
+	MOVQ      add+40(FP), DI
+	CMPQ      CX, $0x30
+	JLE       width3
+	SUBQ      $0x30, CX
+	MOVL      $0x0000ffff, R8
+	BZHIL     CX, R8, R8
+	KMOVW     R8, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	TESTQ     DI, DI
+	JZ        loop4
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS.Z 192(SI), K1, Z3
+
+loop4:
+	VMOVUPS   (DX), Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   64(DX), Z5
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS   128(DX), Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 192(DX), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop4
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   Z3, K1, 192(SI)
+	VZEROUPPER
+	RET
+
+width3:
+	CMPQ      CX, $0x20
+	JLE       width2
+	SUBQ      $0x20, CX
+	MOVL      $0x0000ffff, R8
+	BZHIL     CX, R8, R8
+	KMOVW     R8, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	TESTQ     DI, DI
+	JZ        loop3
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS.Z 128(SI), K1, Z2
+
+loop3:
+	VMOVUPS   (DX), Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   64(DX), Z5
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS.Z 128(DX), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop3
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   Z2, K1, 128(SI)
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ      CX, $0x10
+	JLE       width1
+	SUBQ      $0x10, CX
+	MOVL      $0x0000ffff, R8
+	BZHIL     CX, R8, R8
+	KMOVW     R8, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	TESTQ     DI, DI
+	JZ        loop2
+	VMOVUPS   (SI), Z0
+	VMOVUPS.Z 64(SI), K1, Z1
+
+loop2:
+	VMOVUPS   (DX), Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(DX), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop2
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   Z1, K1, 64(SI)
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ      $0x00, CX
+	MOVL      $0x0000ffff, R8
+	BZHIL     CX, R8, R8
+	KMOVW     R8, K1
+	VPXORD    Z0, Z0, Z0
+	TESTQ     DI, DI
+	JZ        loop1
+	VMOVUPS.Z (SI), K1, Z0
+
+loop1:
+	VMOVUPS.Z (DX), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	ADDQ      BX, DX
+	DECQ      AX
+	JNZ       loop1
+	VMOVUPS   Z0, K1, (SI)
+	VZEROUPPER
+	RET
+
+// func avx512RowTimes(k int, cols int, a *float32, ap int, b *float32, bp int, c *float32, add int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512RowTimes(SB), NOSPLIT, $0-64
+	MOVQ      k+0(FP), AX
+	MOVQ      cols+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      ap+24(FP), BX
+	MOVQ      b+32(FP), SI
+	MOVQ      bp+40(FP), DI
+	MOVQ      c+48(FP), R8
+	MOVQ      add+56(FP), R9
+	SHLQ      $0x02, BX
+	SHLQ      $0x02, DI
+	CMPQ      CX, $0x70
+	JLE       width7
+	SUBQ      $0x70, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	TESTQ     R9, R9
+	JZ        loop8
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS   192(R8), Z3
+	VMOVUPS   256(R8), Z4
+	VMOVUPS   320(R8), Z5
+	VMOVUPS   384(R8), Z6
+	VMOVUPS.Z 448(R8), K1, Z7
+
+loop8:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VFMADD231PS  128(SI), Z8, Z2
+	VFMADD231PS  192(SI), Z8, Z3
+	VFMADD231PS  256(SI), Z8, Z4
+	VFMADD231PS  320(SI), Z8, Z5
+	VFMADD231PS  384(SI), Z8, Z6
+	VMOVUPS.Z    448(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	VMOVUPS      Z4, 256(R8)
+	VMOVUPS      Z5, 320(R8)
+	VMOVUPS      Z6, 384(R8)
+	VMOVUPS      Z7, K1, 448(R8)
+	VZEROUPPER
+	RET
+
+width7:
+	CMPQ      CX, $0x60
+	JLE       width6
+	SUBQ      $0x60, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	TESTQ     R9, R9
+	JZ        loop7
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS   192(R8), Z3
+	VMOVUPS   256(R8), Z4
+	VMOVUPS   320(R8), Z5
+	VMOVUPS.Z 384(R8), K1, Z6
+
+loop7:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VFMADD231PS  128(SI), Z8, Z2
+	VFMADD231PS  192(SI), Z8, Z3
+	VFMADD231PS  256(SI), Z8, Z4
+	VFMADD231PS  320(SI), Z8, Z5
+	VMOVUPS.Z    384(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z6
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop7
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	VMOVUPS      Z4, 256(R8)
+	VMOVUPS      Z5, 320(R8)
+	VMOVUPS      Z6, K1, 384(R8)
+	VZEROUPPER
+	RET
+
+width6:
+	CMPQ      CX, $0x50
+	JLE       width5
+	SUBQ      $0x50, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	TESTQ     R9, R9
+	JZ        loop6
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS   192(R8), Z3
+	VMOVUPS   256(R8), Z4
+	VMOVUPS.Z 320(R8), K1, Z5
+
+loop6:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VFMADD231PS  128(SI), Z8, Z2
+	VFMADD231PS  192(SI), Z8, Z3
+	VFMADD231PS  256(SI), Z8, Z4
+	VMOVUPS.Z    320(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z5
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop6
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	VMOVUPS      Z4, 256(R8)
+	VMOVUPS      Z5, K1, 320(R8)
+	VZEROUPPER
+	RET
+
+width5:
+	CMPQ      CX, $0x40
+	JLE       width4
+	SUBQ      $0x40, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	TESTQ     R9, R9
+	JZ        loop5
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS   192(R8), Z3
+	VMOVUPS.Z 256(R8), K1, Z4
+
+loop5:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VFMADD231PS  128(SI), Z8, Z2
+	VFMADD231PS  192(SI), Z8, Z3
+	VMOVUPS.Z    256(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z4
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop5
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	VMOVUPS      Z4, K1, 256(R8)
+	VZEROUPPER
+	RET
+
+width4:
+	CMPQ      CX, $0x30
+	JLE       width3
+	SUBQ      $0x30, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	TESTQ     R9, R9
+	JZ        loop4
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS.Z 192(R8), K1, Z3
+
+loop4:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VFMADD231PS  128(SI), Z8, Z2
+	VMOVUPS.Z    192(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z3
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop4
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, K1, 192(R8)
+	VZEROUPPER
+	RET
+
+width3:
+	CMPQ      CX, $0x20
+	JLE       width2
+	SUBQ      $0x20, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	TESTQ     R9, R9
+	JZ        loop3
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS.Z 128(R8), K1, Z2
+
+loop3:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VMOVUPS.Z    128(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z2
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop3
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, K1, 128(R8)
+	VZEROUPPER
+	RET
+
+width2:
+	CMPQ      CX, $0x10
+	JLE       width1
+	SUBQ      $0x10, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	TESTQ     R9, R9
+	JZ        loop2
+	VMOVUPS   (R8), Z0
+	VMOVUPS.Z 64(R8), K1, Z1
+
+loop2:
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VMOVUPS.Z    64(SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z1
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop2
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, K1, 64(R8)
+	VZEROUPPER
+	RET
+
+width1:
+	SUBQ      $0x00, CX
+	MOVL      $0x0000ffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	VPXORD    Z0, Z0, Z0
+	TESTQ     R9, R9
+	JZ        loop1
+	VMOVUPS.Z (R8), K1, Z0
+
+loop1:
+	VBROADCASTSS (DX), Z8
+	VMOVUPS.Z    (SI), K1, Z9
+	VFMADD231PS  Z9, Z8, Z0
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop1
+	VMOVUPS      Z0, K1, (R8)
 	VZEROUPPER
 	RET
 

@@ -89,6 +89,91 @@ func avx512Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
 //go:noescape
 func avx512Tanh(n int, dst *float32, a *float32, b *float32, s float32)
 
+// avx512Log is dst[i] = log(a[i]) for n values.
+//
+//go:noescape
+func avx512Log(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512Softplus is dst[i] = log(1+exp(a[i])) for n values.
+//
+//go:noescape
+func avx512Softplus(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512ELU is dst[i] = positive*a[i] for a[i] > 0, else negative*(exp(a[i]/width)-1), for n values.
+//
+//go:noescape
+func avx512ELU(n int, dst *float32, a *float32, positive float32, negative float32, width float32)
+
+// avx512ELUBack is dst[i] = b[i]*positive for a[i] > 0, else b[i]*negative*exp(a[i]/width), for n values.
+//
+//go:noescape
+func avx512ELUBack(n int, dst *float32, a *float32, b *float32, positive float32, negative float32, width float32)
+
+// avx512ELUBackAdd is dst[i] += b[i]*positive for a[i] > 0, else b[i]*negative*exp(a[i]/width), for n values.
+//
+//go:noescape
+func avx512ELUBackAdd(n int, dst *float32, a *float32, b *float32, positive float32, negative float32, width float32)
+
+// avx512Erf is dst[i] = erf(a[i]) for n values.
+//
+//go:noescape
+func avx512Erf(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512GELU is dst[i] = a[i] Φ(a[i]) for n values.
+//
+//go:noescape
+func avx512GELU(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512GELUBack is dst[i] = b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
+//
+//go:noescape
+func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512GELUBackAdd is dst[i] += b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
+//
+//go:noescape
+func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512SiLU is dst[i] = a[i]/(1+exp(-a[i])) for n values.
+//
+//go:noescape
+func avx512SiLU(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512SiLUBack is dst[i] = b[i] times the derivative of SiLU at a[i] for n values.
+//
+//go:noescape
+func avx512SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512SiLUBackAdd is dst[i] += b[i] times the derivative of SiLU at a[i] for n values.
+//
+//go:noescape
+func avx512SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512GELUTanh is dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³))) for n values.
+//
+//go:noescape
+func avx512GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512GELUTanhBack is dst[i] = b[i] times the derivative of GELUTanh at a[i] for n values.
+//
+//go:noescape
+func avx512GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512GELUTanhBackAdd is dst[i] += b[i] times the derivative of GELUTanh at a[i] for n values.
+//
+//go:noescape
+func avx512GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512SoftplusBack is dst[i] = b[i]/(1+exp(-a[i])) for n values.
+//
+//go:noescape
+func avx512SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512SoftplusBackAdd is dst[i] += b[i]/(1+exp(-a[i])) for n values.
+//
+//go:noescape
+func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
 // avx512SGD is sgd for n values. Flag 1: decay is not 0.
 //
 //go:noescape
@@ -103,6 +188,26 @@ func avx512Momentum(n int, w *float32, v *float32, grad *float32, scale float32,
 //
 //go:noescape
 func avx512Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
+
+// avx512RMSProp is rmsprop for n values; mean and velocity may be nil. Flag 1: decay is not 0; flag 2: eps inside the root.
+//
+//go:noescape
+func avx512RMSProp(n int, w *float32, v *float32, mean *float32, velocity *float32, grad *float32, scale float32, decay float32, rho float32, fresh float32, mu float32, into float32, out float32, eps float32, flags int)
+
+// avx512AdaGrad is adagrad for n values. Flag 1: decay is not 0; flag 2: eps inside the root.
+//
+//go:noescape
+func avx512AdaGrad(n int, w *float32, sum *float32, grad *float32, lr float32, scale float32, decay float32, eps float32, flags int)
+
+// avx512Adadelta is adadelta for n values. Flag 1: decay is not 0.
+//
+//go:noescape
+func avx512Adadelta(n int, w *float32, v *float32, steps *float32, grad *float32, lr float32, scale float32, decay float32, rho float32, fresh float32, eps float32, flags int)
+
+// avx512AMSGrad is amsgrad for n values. Flag 1: decay is not 0.
+//
+//go:noescape
+func avx512AMSGrad(n int, w *float32, m *float32, v *float32, largest *float32, grad *float32, scale float32, decay float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, fall float32, eps float32, flags int)
 
 // avx512Leaves4 returns the sums of float64(a[i])*float64(b[i]) of the first 4 leaves of 512 values.
 //
@@ -119,10 +224,40 @@ func avx512Leaves3(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, 
 //go:noescape
 func avx512Leaves2(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
 
+// avx512SumLeaves4 returns the sums of float64(a[i]) of the first 4 leaves of 512 values.
+//
+//go:noescape
+func avx512SumLeaves4(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
+
+// avx512SumLeaves3 returns the sums of float64(a[i]) of the first 3 leaves of 512 values.
+//
+//go:noescape
+func avx512SumLeaves3(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
+
+// avx512SumLeaves2 returns the sums of float64(a[i]) of the first 2 leaves of 512 values.
+//
+//go:noescape
+func avx512SumLeaves2(a *float32, b *float32) (s0 float64, s1 float64, s2 float64, s3 float64)
+
+// avx512Leaves8 returns the sum of float64(a[i])*float64(b[i]) of eight leaves of 512 values.
+//
+//go:noescape
+func avx512Leaves8(a *float32, b *float32) float64
+
+// avx512SumLeaves8 returns the sum of float64(a[i]) of eight leaves of 512 values.
+//
+//go:noescape
+func avx512SumLeaves8(a *float32, b *float32) float64
+
 // avx512Leaf returns the sum of float64(a[i])*float64(b[i]) of a leaf of n values, at most 512.
 //
 //go:noescape
 func avx512Leaf(n int, a *float32, b *float32) float64
+
+// avx512SumLeaf returns the sum of float64(a[i]) of a leaf of n values, at most 512.
+//
+//go:noescape
+func avx512SumLeaf(n int, a *float32, b *float32) float64
 
 // avx512SumRows is sumRows for 1 to 64 columns.
 //
@@ -139,7 +274,60 @@ func avx512Finite(n int, x *float32) float32
 //go:noescape
 func avx512Max(n int, x *float32) float32
 
-// avx512ExpSum is dst[i] = exp(x[i]-top) for n values and returns their sum.
+// avx512Softmax is softmax.
+// At least one row and column.
 //
 //go:noescape
-func avx512ExpSum(n int, dst *float32, x *float32, top float32) float64
+func avx512Softmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
+
+// avx512CrossEntropy is softmax, and loss[r] = -log of the result at column class[r].
+// At least one row and column.
+//
+//go:noescape
+func avx512CrossEntropy(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
+
+// avx512LogSoftmax is the logarithm of softmax.
+// At least one row and column.
+//
+//go:noescape
+func avx512LogSoftmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
+
+// avx512CrossEntropyBack is crossEntropyBack for at least one row and column.
+//
+//go:noescape
+func avx512CrossEntropyBack(rows int, cols int, dx *float32, lddx int, p *float32, ldp int, class *float32, d *float32, add int)
+
+// avx512ExpTotal returns the sum of exp(x[i]-top) over n values, each at most top.
+//
+//go:noescape
+func avx512ExpTotal(n int, x *float32, top float32) float64
+
+// avx512SoftmaxBack is dst[i] = float32(float64(a[i])*(float64(b[i])-mean)) for n values.
+//
+//go:noescape
+func avx512SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
+
+// avx512SoftmaxBackAdd is dst[i] += float32(float64(a[i])*(float64(b[i])-mean)) for n values.
+//
+//go:noescape
+func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
+
+// avx512LogSoftmaxBack is dst[i] = b[i] - exp(a[i])*s for n values.
+//
+//go:noescape
+func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512LogSoftmaxBackAdd is dst[i] += b[i] - exp(a[i])*s for n values.
+//
+//go:noescape
+func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+
+// avx512LayerNorm is layerNorm for at least one row and column.
+//
+//go:noescape
+func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
+
+// avx512LayerNormBack is layerNormBack for at least one row and column.
+//
+//go:noescape
+func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -22,7 +23,7 @@ func elements[T Float]() []element[T] {
 		}
 		return dy
 	}
-	return []element[T]{
+	list := []element[T]{
 		{"Add", func(k *Table[T], dst, a, b []T) { k.Add(dst, a, b) }, func(_, a, b float64) float64 { return a + b }, 2, false},
 		{"Sub", func(k *Table[T], dst, a, b []T) { k.Sub(dst, a, b) }, func(_, a, b float64) float64 { return a - b }, 2, false},
 		{"Mul", func(k *Table[T], dst, a, b []T) { k.Mul(dst, a, b) }, func(_, a, b float64) float64 { return a * b }, 2, false},
@@ -40,8 +41,48 @@ func elements[T Float]() []element[T] {
 		{"TanhBack", func(k *Table[T], dst, a, b []T) { k.TanhBack(dst, a, b, false) }, func(_, y, dy float64) float64 { return dy * (1 - y*y) }, 2, true},
 		{"TanhBack add", func(k *Table[T], dst, a, b []T) { k.TanhBack(dst, a, b, true) }, func(d, y, dy float64) float64 { return d + dy*(1-y*y) }, 2, true},
 		{"Exp", func(k *Table[T], dst, a, _ []T) { k.Exp(dst, a) }, func(_, a, _ float64) float64 { return math.Exp(a) }, 1, false},
-		{"Log", func(k *Table[T], dst, a, _ []T) { k.Log(dst, a) }, func(_, a, _ float64) float64 { return math.Log(a) }, 1, false},
 	}
+	return append(list, curved[T]()...)
+}
+
+// exact reports whether every set has the bits of the portable one.
+func (e element[T]) exact() bool {
+	for _, f := range curves[T]() {
+		if f.name == strings.TrimSuffix(e.name, " add") {
+			return false
+		}
+	}
+	return true
+}
+
+// curved are the functions of one number whose derivative is computed from it.
+func curved[T Float]() []element[T] {
+	unit := ELU{Positive: 1.5, Negative: 0.75, Width: 2}
+	var list []element[T]
+	for _, f := range curves[T]() {
+		if slices.Contains([]string{"Exp", "Tanh", "Sigmoid"}, f.name) || strings.HasSuffix(f.name, "Back") {
+			continue
+		}
+		list = append(list, element[T]{f.name, func(k *Table[T], dst, a, _ []T) { f.run(k, dst, a) }, func(_, a, _ float64) float64 { return f.exact(a) }, 1, false})
+	}
+	for _, f := range curves[T]() {
+		back := map[string]func(k *Table[T]) func(dx, x, dy []T, add bool){
+			"GELUBack":     func(k *Table[T]) func(dx, x, dy []T, add bool) { return k.GELUBack },
+			"GELUTanhBack": func(k *Table[T]) func(dx, x, dy []T, add bool) { return k.GELUTanhBack },
+			"SiLUBack":     func(k *Table[T]) func(dx, x, dy []T, add bool) { return k.SiLUBack },
+			"SoftplusBack": func(k *Table[T]) func(dx, x, dy []T, add bool) { return k.SoftplusBack },
+			"ELUBack": func(k *Table[T]) func(dx, x, dy []T, add bool) {
+				return func(dx, x, dy []T, add bool) { k.ELUBack(dx, x, dy, add, unit) }
+			},
+		}[f.name]
+		if back == nil {
+			continue
+		}
+		list = append(list,
+			element[T]{f.name, func(k *Table[T], dst, a, b []T) { back(k)(dst, a, b, false) }, func(_, a, b float64) float64 { return b * f.exact(a) }, 2, false},
+			element[T]{f.name + " add", func(k *Table[T], dst, a, b []T) { back(k)(dst, a, b, true) }, func(d, a, b float64) float64 { return d + b*f.exact(a) }, 2, false})
+	}
+	return list
 }
 
 // specials are what every element-wise kernel must treat as IEEE 754 says.

@@ -57,6 +57,32 @@ func gemmStaysInside(t *testing.T, tab *Table[float32]) {
 	}
 }
 
+// The same for products with all that belongs to them.
+func TestMultiplyStaysInside(t *testing.T) {
+	everySet(t, multiplyStaysInside, func(*testing.T, *Table[float64]) {})
+}
+
+func multiplyStaysInside(t *testing.T, tab *Table[float32]) {
+	for _, f := range forms(tab) {
+		for _, s := range []struct{ m, n, k int }{
+			{1, 1, 1}, {1, 10, 128}, {1, 137, 30}, {2, 9, 5}, {3, 300, 7}, {7, 15, 3}, {8, 48, 16}, {9, 49, 17}, {50, 70, 33}, {97, 210, 40}, {102, 30, 20}, {130, 200, 256}, {260, 130, 300},
+		} {
+			for _, before := range []bool{false, true} {
+				lda, ldb := f.strides(s.m, s.n, s.k)
+				a, b, c, bias := guarded(t, s.m*s.k, before), guarded(t, s.k*s.n, before), guarded(t, s.m*s.n, before), guarded(t, s.n, before)
+				packed := guarded(t, PackedLen(s.m, s.k), before)
+				p := Product[float32]{M: s.m, N: s.n, K: s.k, A: a, LDA: lda, TransA: f.transA, B: b, LDB: ldb, TransB: f.transB, C: c, LDC: s.n, Bias: bias, Relu: true}
+				tab.Multiply(p)
+				tab.PackA(packed, s.m, s.k, a, lda, f.transA, 0, s.m, 0, s.k)
+				p.A, p.LDA, p.TransA, p.Packed, p.Add = packed, s.k, false, true, true
+				tab.Multiply(p)
+				tab.Delta(s.m, s.n, c, s.n, guarded(t, s.m*s.n, before), s.n, bias, false)
+				tab.Delta(s.m, s.n, c, s.n, nil, 0, bias, true)
+			}
+		}
+	}
+}
+
 // The same for every other kernel.
 func TestTwinsStayInside(t *testing.T) {
 	everySet(t, twinsStayInside, func(*testing.T, *Table[float64]) {})
@@ -66,7 +92,7 @@ func twinsStayInside(t *testing.T, k *Table[float32]) {
 	for _, w := range twins[float32]() {
 		for _, n := range []int{1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 65, 129, 513, 2049} {
 			for _, before := range []bool{false, true} {
-				var x [4][]float32
+				var x slots[float32]
 				for i := range x {
 					x[i] = guarded(t, n, before)
 				}

@@ -28,7 +28,7 @@ func tree(x []float64) float64 {
 func TestSums(t *testing.T) { everySet(t, testSums[float32], testSums[float64]) }
 
 func testSums[T Float](t *testing.T, k *Table[T]) {
-	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 511, 512, 513, 1023, 1024, 1025, 1537, 3000, 10000} {
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 511, 512, 513, 1023, 1024, 1025, 1537, 3000, 4096, 8192, 10000, 16384} {
 		a, b := numbers[T](n, 1), numbers[T](n+2, 2)
 		x, y, z := make([]float64, n), make([]float64, n), make([]float64, n)
 		for i := range n {

@@ -5,6 +5,43 @@ package kernel
 
 import "sync"
 
+// stripScratch is the memory of one product.
+type stripScratch struct {
+	panel []float32 // of B: stripDepth rows of a strip
+	block []float32 // of A, or of the transpose of C
+	none  []float32 // a bias of zeros, where a rectifier follows on a product without one
+}
+
+// mostTogether is the columns of the strips that any set computes together.
+const mostTogether = 192
+
+func newStripScratch() *stripScratch {
+	// The allocator gives what is as large as this whole pages.
+	return &stripScratch{panel: make([]float32, stripDepth*mostTogether)}
+}
+
+// reserveBlock makes the memory that only some products need.
+func (m *stripScratch) reserveBlock() {
+	if m.block == nil {
+		m.block = make([]float32, stripBlock*stripDepth)
+	}
+}
+
+// ending is what follows on the sums of p.
+func (m *stripScratch) ending(p *Product[float32]) ending {
+	e := ending{p.Bias, negativeInfinity}
+	if p.Relu {
+		e.floor = 0
+		if e.bias == nil {
+			if len(m.none) < p.N {
+				m.none = make([]float32, p.N)
+			}
+			e.bias = m.none[:p.N]
+		}
+	}
+	return e
+}
+
 type scratchList struct {
 	mu   sync.Mutex
 	free []*stripScratch

@@ -15,6 +15,7 @@ type set struct {
 	runs func() bool // whether this processor can run it
 	f32  func() *Table[float32]
 	f64  func() *Table[float64]
+	bf16 func() *BFloat16 // nil: the portable ones
 
 	// busy does rounds times flop floating-point operations, independent
 	// multiply-adds in registers. Nil where there are no vectors.

@@ -11,9 +11,11 @@ import (
 //go:generate go run -C _asm . -set avx512 -part products -pkg kernel -out ../avx512_products_amd64.s -stubs ../avx512_products_amd64.go
 //go:generate go run -C _asm . -set avx512 -part vectors -pkg kernel -out ../avx512_vectors_amd64.s -stubs ../avx512_vectors_amd64.go
 //go:generate go run -C _asm . -set avx512 -part bytes -pkg kernel -out ../avx512_bytes_amd64.s -stubs ../avx512_bytes_amd64.go
+//go:generate go run -C _asm . -set avx512 -part bf16 -pkg kernel -out ../avx512_bf16_amd64.s -stubs ../avx512_bf16_amd64.go
 //go:generate go run -C _asm . -set avx2 -part products -pkg kernel -out ../avx2_products_amd64.s -stubs ../avx2_products_amd64.go
 //go:generate go run -C _asm . -set avx2 -part vectors -pkg kernel -out ../avx2_vectors_amd64.s -stubs ../avx2_vectors_amd64.go
 //go:generate go run -C _asm . -set avx2 -part bytes -pkg kernel -out ../avx2_bytes_amd64.s -stubs ../avx2_bytes_amd64.go
+//go:generate go run -C _asm . -set avx2 -part bf16 -pkg kernel -out ../avx2_bf16_amd64.s -stubs ../avx2_bf16_amd64.go
 
 func vectorSets() []set {
 	return []set{
@@ -25,6 +27,7 @@ func vectorSets() []set {
 			},
 			f32:  avx512Table,
 			f64:  portable[float64],
+			bf16: avx512BFloat16,
 			busy: avx512Limit, flop: 2 * 24 * 16,
 		},
 		{
@@ -32,6 +35,7 @@ func vectorSets() []set {
 			runs: func() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasBMI2 },
 			f32:  avx2Table,
 			f64:  portable[float64],
+			bf16: avx2BFloat16,
 			busy: avx2Limit, flop: 2 * 12 * 8,
 		},
 	}
@@ -40,16 +44,24 @@ func vectorSets() []set {
 func avx512Table() *Table[float32] {
 	t, s := portable[float32](), avx512Strips()
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
+	t.Multiply, t.PackA, t.Delta = s.multiply, s.packA, s.delta
 	t.Bytes, t.Prefetch = byteKernels{avx512Bytes, avx512Prefetch}.kernels()
 	(&vectors{
 		add: avx512Add, sub: avx512Sub, mul: avx512Mul, mulAdd: avx512MulAdd, axpy: avx512Axpy, scale: avx512Scale, fill: avx512Fill,
 		relu: avx512Relu, reluBack: avx512ReluBack, reluBackAdd: avx512ReluBackAdd,
 		sigmoid: avx512Sigmoid, sigmoidBack: avx512SigmoidBack, sigmoidBackAdd: avx512SigmoidBackAdd,
-		tanh: avx512Tanh, tanhBack: avx512TanhBack, tanhBackAdd: avx512TanhBackAdd, exp: avx512Exp,
-		sumRows: avx512SumRows, sumAcross: 64,
-		leaves2: avx512Leaves2, leaves3: avx512Leaves3, leaves4: avx512Leaves4, leaf: avx512Leaf,
-		finite: avx512Finite, max: avx512Max, expSum: avx512ExpSum,
-		sgd: avx512SGD, momentum: avx512Momentum, adam: avx512Adam,
+		tanh: avx512Tanh, tanhBack: avx512TanhBack, tanhBackAdd: avx512TanhBackAdd, exp: avx512Exp, log: avx512Log, erf: avx512Erf,
+		gelu: avx512GELU, geluBack: avx512GELUBack, geluBackAdd: avx512GELUBackAdd, geluTanh: avx512GELUTanh, geluTanhBack: avx512GELUTanhBack, geluTanhBackAdd: avx512GELUTanhBackAdd,
+		silu: avx512SiLU, siluBack: avx512SiLUBack, siluBackAdd: avx512SiLUBackAdd, softplus: avx512Softplus, softplusBack: avx512SoftplusBack, softplusBackAdd: avx512SoftplusBackAdd,
+		elu: avx512ELU, eluBack: avx512ELUBack, eluBackAdd: avx512ELUBackAdd,
+		sumRows: avx512SumRows, sumAcross: 64, finite: avx512Finite, max: avx512Max,
+		products: sumTree{avx512Leaves2, avx512Leaves3, avx512Leaves4, avx512Leaves8, avx512Leaf}, sums: sumTree{avx512SumLeaves2, avx512SumLeaves3, avx512SumLeaves4, avx512SumLeaves8, avx512SumLeaf},
+		rows: rowKernels{
+			softmax: avx512Softmax, crossEntropy: avx512CrossEntropy, logSoftmax: avx512LogSoftmax, crossEntropyBack: avx512CrossEntropyBack,
+			expTotal: avx512ExpTotal, softmaxBack: avx512SoftmaxBack, softmaxBackAdd: avx512SoftmaxBackAdd, logSoftmaxBack: avx512LogSoftmaxBack, logSoftmaxBackAdd: avx512LogSoftmaxBackAdd,
+			layerNorm: avx512LayerNorm, layerNormBack: avx512LayerNormBack,
+		},
+		sgd: avx512SGD, momentum: avx512Momentum, adam: avx512Adam, rmsprop: avx512RMSProp, adagrad: avx512AdaGrad, adadelta: avx512Adadelta, amsgrad: avx512AMSGrad,
 	}).into(t)
 	return t
 }
@@ -57,16 +69,24 @@ func avx512Table() *Table[float32] {
 func avx2Table() *Table[float32] {
 	t, s := portable[float32](), avx2Strips()
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
+	t.Multiply, t.PackA, t.Delta = s.multiply, s.packA, s.delta
 	t.Bytes, t.Prefetch = byteKernels{avx2Bytes, avx2Prefetch}.kernels()
 	(&vectors{
 		add: avx2Add, sub: avx2Sub, mul: avx2Mul, mulAdd: avx2MulAdd, axpy: avx2Axpy, scale: avx2Scale, fill: avx2Fill,
 		relu: avx2Relu, reluBack: avx2ReluBack, reluBackAdd: avx2ReluBackAdd,
 		sigmoid: avx2Sigmoid, sigmoidBack: avx2SigmoidBack, sigmoidBackAdd: avx2SigmoidBackAdd,
-		tanh: avx2Tanh, tanhBack: avx2TanhBack, tanhBackAdd: avx2TanhBackAdd, exp: avx2Exp,
-		sumRows: avx2SumRows, sumAcross: 32,
-		leaves2: avx2Leaves2, leaves3: avx2Leaves3, leaves4: avx2Leaves4, leaf: avx2Leaf,
-		finite: avx2Finite, max: avx2Max, expSum: avx2ExpSum,
-		sgd: avx2SGD, momentum: avx2Momentum, adam: avx2Adam,
+		tanh: avx2Tanh, tanhBack: avx2TanhBack, tanhBackAdd: avx2TanhBackAdd, exp: avx2Exp, log: avx2Log, erf: avx2Erf,
+		gelu: avx2GELU, geluBack: avx2GELUBack, geluBackAdd: avx2GELUBackAdd, geluTanh: avx2GELUTanh, geluTanhBack: avx2GELUTanhBack, geluTanhBackAdd: avx2GELUTanhBackAdd,
+		silu: avx2SiLU, siluBack: avx2SiLUBack, siluBackAdd: avx2SiLUBackAdd, softplus: avx2Softplus, softplusBack: avx2SoftplusBack, softplusBackAdd: avx2SoftplusBackAdd,
+		elu: avx2ELU, eluBack: avx2ELUBack, eluBackAdd: avx2ELUBackAdd,
+		sumRows: avx2SumRows, sumAcross: 32, finite: avx2Finite, max: avx2Max,
+		products: sumTree{avx2Leaves2, avx2Leaves3, avx2Leaves4, avx2Leaves8, avx2Leaf}, sums: sumTree{avx2SumLeaves2, avx2SumLeaves3, avx2SumLeaves4, avx2SumLeaves8, avx2SumLeaf},
+		rows: rowKernels{
+			softmax: avx2Softmax, crossEntropy: avx2CrossEntropy, logSoftmax: avx2LogSoftmax, crossEntropyBack: avx2CrossEntropyBack,
+			expTotal: avx2ExpTotal, softmaxBack: avx2SoftmaxBack, softmaxBackAdd: avx2SoftmaxBackAdd, logSoftmaxBack: avx2LogSoftmaxBack, logSoftmaxBackAdd: avx2LogSoftmaxBackAdd,
+			layerNorm: avx2LayerNorm, layerNormBack: avx2LayerNormBack,
+		},
+		sgd: avx2SGD, momentum: avx2Momentum, adam: avx2Adam, rmsprop: avx2RMSProp, adagrad: avx2AdaGrad, adadelta: avx2Adadelta, amsgrad: avx2AMSGrad,
 	}).into(t)
 	return t
 }
@@ -76,51 +96,55 @@ func avx2Table() *Table[float32] {
 var (
 	avx512Strips = sync.OnceValue(func() *strips {
 		return &strips{
-			lanes: 16, rows: 8, across: 3, strip: avx512Strip, first: avx512First,
+			lanes: 16, rows: 8, across: 3, together: 1, strip: avx512Strip, first: avx512First,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx512Dots32, avx512Dots16, avx512Dots8},
-			copyRows: avx512CopyRows, transpose8: avx512Transpose8,
+			rowTimes: avx512RowTimes,
+			copyRows: avx512CopyRows, copyTiles: avx512CopyTiles, transpose8: avx512Transpose8,
+			biasRelu: avx512BiasRelu, reluDelta: avx512ReluDelta, sumDelta: avx512SumDelta,
 			scratch: newScratchList(),
 		}
 	})
 	avx2Strips = sync.OnceValue(func() *strips {
 		return &strips{
-			lanes: 8, rows: 6, across: 2, strip: avx2Strip, first: avx2First,
+			lanes: 8, rows: 6, across: 2, together: 6, high: 96, strip: avx2Strip, first: avx2First,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx2Dots32, avx2Dots16, avx2Dots8},
-			copyRows: avx2CopyRows, transpose8: avx2Transpose8,
+			rowTimes: avx2RowTimes,
+			copyRows: avx2CopyRows, copyTiles: avx2CopyTiles, transpose8: avx2Transpose8,
+			biasRelu: avx2BiasRelu, reluDelta: avx2ReluDelta, sumDelta: avx2SumDelta,
 			scratch: newScratchList(),
 		}
 	})
 )
 
 //go:noinline
-func avx512Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int) {
+func avx512Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int) {
 	switch tail := (w-1)&15 + 1; {
 	case w == 48:
-		avx512Strip3(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx512Strip3(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w > 32:
-		avx512Strip3Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx512Strip3Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w == 32:
-		avx512Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx512Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w > 16:
-		avx512Strip2Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx512Strip2Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w == 16:
-		avx512Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx512Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	default:
-		avx512Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx512Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	}
 }
 
 //go:noinline
-func avx2Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int) {
+func avx2Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int) {
 	switch tail := (w-1)&7 + 1; {
 	case w == 16:
-		avx2Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx2Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w > 8:
-		avx2Strip2Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx2Strip2Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w == 8:
-		avx2Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx2Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	default:
-		avx2Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail)
+		avx2Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	}
 }
 

@@ -127,7 +127,7 @@ func TestPortableSetIsNotFused(t *testing.T) {
 // Functions of package math that have assembly on some processor would give
 // other bits there.
 func TestPortableSetUsesNoMathWithAssembly(t *testing.T) {
-	allowed := []string{"Abs", "Sqrt", "Inf", "NaN", "Copysign", "Float64bits", "Float64frombits",
+	allowed := []string{"Abs", "Sqrt", "Inf", "NaN", "Copysign", "Float64bits", "Float64frombits", "Float32bits", "Float32frombits",
 		"MaxFloat64", "Ln2", "Log2E", "Sqrt2"}
 	for _, name := range mathUses(t) {
 		if !slices.Contains(allowed, name) {

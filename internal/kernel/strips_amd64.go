@@ -10,25 +10,41 @@
 // copied transposed instead, and what is computed is the transpose of C: fma(a,
 // b, s) is fma(b, a, s).
 //
+// Rows of A that are a power of two apart compete for one place in the first
+// cache, and the rate of a tile falls to as little as 40 %. Such an A is copied into
+// tiles (copies_amd64.go), by the product or, once for several products, before.
+//
 // The collector can't stop a goroutine inside assembly. So no call of a strip's
 // code takes longer than some ten microseconds, and each is made by a function
 // of its own, at whose start the goroutine can be stopped.
 
 package kernel
 
+import "math"
+
 // strips is the matrix product of a set.
 type strips struct {
 	lanes  int // values in a register
 	rows   int // of a tile
 	across int // registers of the widest strip
-	strip  func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int)
-	first  func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
+	// Where much of A passes over B, together strips are computed for high rows, which
+	// then come from the second cache for all but the first of them.
+	together, high int
+	strip          func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int)
+	first          func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
 
 	copyRows   func(rows, cols int, dst *float32, ldd int, src *float32, lds int)
+	copyTiles  func(tiles int, dst *float32, tile int, src *float32, lds int)
 	transpose8 func(cols int, dst *float32, ldd int, src *float32, lds int)
 
-	// dots are the products of one row with 32, 16 and 8 columns.
-	dots [3]func(k int, a, b *float32, ldb int, c *float32, add int)
+	// dots are the products of one row with 32, 16 and 8 columns of B transposed,
+	// rowTimes that with up to eight registers of columns.
+	dots     [3]func(k int, a, b *float32, ldb int, c *float32, add int)
+	rowTimes func(k, cols int, a *float32, ap int, b *float32, bp int, c *float32, add int)
+
+	biasRelu  func(rows, cols int, c *float32, ldc int, bias *float32, floor float32)
+	reluDelta func(rows, cols int, d *float32, ldd int, y *float32, ldy int, sum *float32, add int)
+	sumDelta  func(rows, cols int, d *float32, ldd int, sum *float32, add int)
 
 	scratch *scratchList
 }
@@ -48,24 +64,6 @@ const (
 	widestStrip = 48
 )
 
-// stripScratch is the memory of one product.
-type stripScratch struct {
-	panel []float32 // of B: stripDepth rows of a strip
-	block []float32 // of A, or of the transpose of C
-}
-
-func newStripScratch() *stripScratch {
-	// The allocator gives what is as large as this whole pages.
-	return &stripScratch{panel: make([]float32, stripDepth*widestStrip)}
-}
-
-// reserveBlock makes the memory that only some products need.
-func (m *stripScratch) reserveBlock() {
-	if m.block == nil {
-		m.block = make([]float32, stripBlock*stripDepth)
-	}
-}
-
 // side is one operand: where element (i, p) is, i*step + p*next.
 type side struct {
 	x          []float32
@@ -77,85 +75,184 @@ func (s side) at(i, p int) side {
 	return side{s.x[i*s.step+p*s.next:], s.step, s.next}
 }
 
+// tiles is A as a strip reads it: element (i, p) of whole tiles of rows is at
+// i/rows*tile + i%rows*step + p*next.
+type tiles struct {
+	x                []float32
+	step, next, tile int
+}
+
 func (s *strips) gemmNN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	checkGemm(m, n, k, a, m, k, lda, b, k, n, ldb, c, ldc)
-	s.multiply(m, n, k, side{a, lda, 1}, side{b, 1, ldb}, c, ldc, add)
+	s.multiply(Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, B: b, LDB: ldb, C: c, LDC: ldc, Add: add})
 }
 
 func (s *strips) gemmTN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	checkGemm(m, n, k, a, k, m, lda, b, k, n, ldb, c, ldc)
-	s.multiply(m, n, k, side{a, 1, lda}, side{b, 1, ldb}, c, ldc, add)
+	s.multiply(Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, TransA: true, B: b, LDB: ldb, C: c, LDC: ldc, Add: add})
 }
 
 func (s *strips) gemmNT(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	checkGemm(m, n, k, a, m, k, lda, b, n, k, ldb, c, ldc)
-	s.multiply(m, n, k, side{a, lda, 1}, side{b, ldb, 1}, c, ldc, add)
+	s.multiply(Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, B: b, LDB: ldb, TransB: true, C: c, LDC: ldc, Add: add})
 }
 
-// multiply is C = A·B or C += A·B, in parts of k.
-func (s *strips) multiply(m, n, k int, a, b side, c []float32, ldc int, add bool) {
-	if m == 0 || n == 0 || k == 0 {
-		if !add {
-			clearRows(m, n, c, ldc)
-		}
+// multiply is Table.Multiply: parts of k one after the other.
+func (s *strips) multiply(p Product[float32]) {
+	p.check()
+	if p.TransA && p.TransB && !p.Packed {
+		panic("kernel: a product of two transposed matrices")
+	}
+	if p.M == 0 || p.N == 0 {
 		return
 	}
 	memory := s.scratch.get()
-	parts := (k + stripDepth - 1) / stripDepth
-	depth := (k + parts - 1) / parts
-	for p := 0; p < k; p += depth {
-		d := min(depth, k-p)
-		switch {
-		case b.step != 1 && m <= dotRows && n >= 8 && d >= 8:
-			s.thin(m, n, d, a.at(0, p), b.at(0, p), c, ldc, add || p > 0, memory)
-		case b.step != 1 && m >= s.lanes/2 && m*k+2*m*n < n*k:
-			s.turned(m, n, d, a.at(0, p), b.at(0, p), c, ldc, add || p > 0, memory)
+	defer s.scratch.put(memory)
+	e := memory.ending(&p)
+	if p.K == 0 {
+		if !p.Add {
+			clearRows(p.M, p.N, p.C, p.LDC)
+		}
+		s.end(p.M, p.N, p.C, p.LDC, e)
+		return
+	}
+	a, b := side{p.A, p.LDA, 1}, side{p.B, 1, p.LDB}
+	if p.TransA {
+		a = side{p.A, 1, p.LDA}
+	}
+	if p.TransB {
+		b = side{p.B, p.LDB, 1}
+	}
+	parts := (p.K + stripDepth - 1) / stripDepth
+	depth := (p.K + parts - 1) / parts
+	for at := 0; at < p.K; at += depth {
+		d, add, end := min(depth, p.K-at), p.Add || at > 0, e
+		if at+d < p.K {
+			end = ending{}
+		}
+		switch bp := b.at(0, at); {
+		case p.Packed:
+			s.panels(p.M, p.N, d, tiles{p.A[at*s.rows:], 1, s.rows, s.rows * p.LDA}, bp, p.C, p.LDC, add, end, memory)
+		case p.M <= dotRows && b.step == 1:
+			s.row(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, end)
+		case p.M <= dotRows && p.N >= 8 && d >= 8:
+			s.thin(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, memory)
+			s.end(p.M, p.N, p.C, p.LDC, end)
+		case b.step != 1 && p.M >= s.lanes/2 && (b.step%1024 != 0 || p.M < 64) && p.M*p.K+2*p.M*p.N < p.N*p.K:
+			s.turned(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, end, memory)
 		default:
-			s.straight(m, n, d, a.at(0, p), b.at(0, p), c, ldc, add || p > 0, memory)
+			s.straight(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, end, memory)
 		}
 	}
-	s.scratch.put(memory)
+}
+
+// packA is Table.PackA.
+func (s *strips) packA(dst []float32, m, k int, a []float32, lda int, trans bool, i0, i1, p0, p1 int) {
+	checkPack(dst, m, k, a, lda, trans, i0, i1, p0, p1)
+	if i0 == i1 || p0 == p1 {
+		return
+	}
+	whole := side{a, lda, 1}
+	if trans {
+		whole = side{a, 1, lda}
+	}
+	s.copyA(dst[i0*k+p0*s.rows:], k, whole.at(i0, p0), i1-i0, p1-p0)
+}
+
+// delta is Table.Delta.
+func (s *strips) delta(rows, cols int, d []float32, ldd int, y []float32, ldy int, sum []float32, add bool) {
+	checkDelta(rows, cols, d, ldd, y, ldy, sum)
+	if rows == 0 {
+		if sum != nil && !add {
+			clear(sum[:cols])
+		}
+		return
+	}
+	memory := s.scratch.get() // for sums that nobody wants
+	defer s.scratch.put(memory)
+	full := 4 * s.lanes
+	for j := 0; j < cols; j += full {
+		w, to, adds := min(full, cols-j), &memory.panel[0], 0
+		if sum != nil {
+			to, adds = &sum[j], number(add)
+		}
+		if y != nil {
+			s.reluDelta(rows, w, &d[j], ldd, &y[j], ldy, to, adds)
+		} else if sum != nil {
+			s.sumDelta(rows, w, &d[j], ldd, to, adds)
+		}
+	}
 }
 
 // straight computes strips of C.
-func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool, memory *stripScratch) {
-	rows := m
-	packed := a.next != 1 && a.next%1024 == 0 && n > s.lanes*s.across
-	if packed {
-		rows = min(m, stripBlock/s.rows*s.rows) // whole tiles
+func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) {
+	if !s.competes(m, n, k, a) {
+		s.panels(m, n, k, tiles{a.x, a.step, a.next, s.rows * a.step}, b, c, ldc, add, e, memory)
+		return
 	}
-	for i := 0; i < m; i += rows {
-		r := min(rows, m-i)
-		ai := a.at(i, 0)
-		tile := s.rows * ai.step
-		if packed {
-			ai, tile = s.packTiles(r, k, ai, memory), s.rows*k
-		}
-		s.panels(r, n, k, ai, tile, b, c[i*ldc:], ldc, add, memory)
+	memory.reserveBlock()
+	band := stripBlock / s.rows * s.rows // whole tiles
+	for i := 0; i < m; i += band {
+		r := min(band, m-i)
+		s.copyA(memory.block, k, a.at(i, 0), r, k)
+		s.panels(r, n, k, tiles{memory.block, 1, s.rows, s.rows * k}, b, c[i*ldc:], ldc, add, e, memory)
 	}
 }
 
-// panels computes strips of C one after the other, from copied panels of B where
-// that pays.
-func (s *strips) panels(m, n, k int, a side, tile int, b side, c []float32, ldc int, add bool, memory *stripScratch) {
-	full, sum := s.lanes*s.across, 0
-	if add {
-		sum = 1
+// competes reports whether rows of A that a tile reads together compete for a
+// place in the first cache, and enough columns of B pass over A to pay for a copy.
+func (s *strips) competes(m, n, k int, a side) bool {
+	return a.step*a.next%256 == 0 && n >= 4*widestStrip && m > 2*s.rows
+}
+
+// panels computes strips of C from copied panels of B where that pays: some
+// strips for a block of rows, so that these are fetched from afar only once for them.
+func (s *strips) panels(m, n, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) {
+	high := m
+	if s.together > 1 && m*k > stripBlock*stripDepth/8 {
+		high = s.high
 	}
-	for j, w := 0, 0; j < n; j += w {
-		w = s.width(n - j)
-		bj := b.at(j, 0)
-		switch {
-		case b.step != 1:
-			s.transpose(w, k, memory.panel, full, bj.x, bj.step)
-			bj = side{memory.panel, 1, full}
-		case m > 8*s.rows || m > s.rows && b.next%512 == 0:
-			s.first(w, k, &a.x[0], a.step, a.next, &bj.x[0], bj.next, &c[j], ldc, sum, &memory.panel[0])
-			s.run(m-s.rows, w, k, side{a.x[tile:], a.step, a.next}, tile, side{memory.panel, 1, full}, c[s.rows*ldc+j:], ldc, add)
-			continue
+	for j, end := 0, 0; j < n; j = end {
+		for i := 0; i < m; i += high {
+			end = s.block(i, min(i+high, m), j, n, k, a, b, c, ldc, add, e, memory)
 		}
-		s.run(m, w, k, a, tile, bj, c[j:], ldc, add)
 	}
+}
+
+// block computes rows i0 to i1 of the strips from column j on, as many as are kept
+// together, and returns the column where it ended.
+func (s *strips) block(i0, i1, j, n, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) int {
+	full := s.lanes * s.across
+	a.x = a.x[i0/s.rows*a.tile:]
+	m, few := i1-i0, i1 <= s.rows || i1 <= 8*s.rows && b.next%512 != 0
+	for at, w := 0, 0; at < s.together && j < n; at, j = at+1, j+w {
+		w = s.width(n - j)
+		bj, cj, ej := b.at(j, 0), c[i0*ldc+j:], e.from(j)
+		panel := side{memory.panel[at*stripDepth*full:], 1, full}
+		var soon fetch
+		switch {
+		case j+w == n || i0 > 0:
+		case b.step == 1:
+			soon = fetch{b.x[j+w:], b.next, (4*w+63)/64 + 1}
+		case b.step == k:
+			soon = fetch{b.x[(j+w)*k:], 0, (w + 15) / 16}
+		}
+		switch {
+		case b.step == 1 && i0 == 0 && few:
+			s.run(m, w, k, a, bj, cj, ldc, add, ej, soon)
+		case b.step == 1 && i0 == 0:
+			s.first(w, k, &a.x[0], a.step, a.next, &bj.x[0], bj.next, &cj[0], ldc, number(add), &panel.x[0])
+			s.end(s.rows, w, cj, ldc, ej)
+			if m > s.rows {
+				rest := a
+				rest.x = a.x[a.tile:]
+				s.run(m-s.rows, w, k, rest, panel, cj[s.rows*ldc:], ldc, add, ej, soon)
+			}
+		default:
+			if i0 == 0 {
+				s.transpose(w, k, panel.x, full, bj.x, bj.step)
+			}
+			s.run(m, w, k, a, panel, cj, ldc, add, ej, soon)
+		}
+	}
+	return j
 }
 
 // width is the columns of the next strip when n are left.
@@ -167,41 +264,88 @@ func (s *strips) width(n int) int {
 	return min(n, full)
 }
 
+// run computes one strip, w columns wide, in calls that are short enough.
+func (s *strips) run(m, w, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, soon fetch) {
+	rows := max(stripWork/(w*k)/s.rows, 1) * s.rows
+	for i := 0; i < m; i += rows {
+		t := i / s.rows
+		next, step, back := soon.of(t, k, &b.x[0])
+		s.strip(min(rows, m-i), w, k, &a.x[t*a.tile], a.step, a.next, a.tile, &b.x[0], b.next, &c[i*ldc], ldc, number(add), next, step, back)
+		s.end(min(rows, m-i), w, c[i*ldc:], ldc, e)
+	}
+}
+
+// fetch is what the tiles of a strip fetch on the way: the next strip of B. Of B
+// as it lies, a tile fetches one line of each of k rows, ld values apart; of B
+// transposed, k lines, if they lie one after the other.
+type fetch struct {
+	x     []float32
+	ld    int // 0 where B is transposed
+	tiles int // that fetch anything
+}
+
+// of is where tile t begins, how far apart its lines are, and how far behind its
+// last line the next tile begins, both in bytes.
+func (f fetch) of(t, k int, none *float32) (x *float32, step, back int) {
+	at, step, back := 16*t, 4*f.ld, 64-4*f.ld*k
+	if f.ld == 0 {
+		at, step, back = 16*t*k, 64, 0
+	}
+	if t >= f.tiles || at >= len(f.x) {
+		return none, 0, 0
+	}
+	return &f.x[at], step, back
+}
+
 // turned computes the transpose of C in strips: B's rows are broadcast, A is
 // copied transposed.
-func (s *strips) turned(m, n, k int, a, b side, c []float32, ldc int, add bool, memory *stripScratch) {
-	full := s.lanes * s.across
+func (s *strips) turned(m, n, k int, a, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) {
 	memory.reserveBlock()
 	for i, w := 0, 0; i < m; i += w {
 		w = s.width(m - i)
+		stride := (w + s.lanes - 1) / s.lanes * s.lanes
 		ai := a.at(i, 0)
-		s.transpose(w, k, memory.panel, full, ai.x, ai.step)
+		s.transpose(w, k, memory.panel, stride, ai.x, ai.step)
 		for j := 0; j < n; j += stripBlock {
 			r := min(stripBlock, n-j)
-			bj := b.at(j, 0)
 			ci := c[i*ldc+j:]
 			if add {
-				s.transpose(w, r, memory.block, full, ci, ldc)
+				s.transpose(w, r, memory.block, stride, ci, ldc)
 			}
-			s.run(r, w, k, bj, s.rows*bj.step, side{memory.panel, 1, full}, memory.block, full, add)
-			s.transpose(r, w, ci, ldc, memory.block, full)
+			bj := b.at(j, 0)
+			s.run(r, w, k, tiles{bj.x, bj.step, 1, s.rows * bj.step}, side{memory.panel, 1, stride}, memory.block, stride, add, ending{}, fetch{})
+			s.transpose(r, w, ci, ldc, memory.block, stride)
+			s.end(w, r, ci, ldc, e.from(j))
 		}
 	}
+}
+
+// row computes a few rows of C, each by itself.
+func (s *strips) row(m, n, k int, a, b side, c []float32, ldc int, add bool, e ending) {
+	full := 8 * s.lanes
+	for j := 0; j < n; j += full {
+		w := min(full, n-j)
+		for i := range m {
+			s.callRow(k, w, &a.x[i*a.step], a.next, &b.x[j], b.next, &c[i*ldc+j], number(add))
+		}
+	}
+	s.end(m, n, c, ldc, e)
+}
+
+//go:noinline
+func (s *strips) callRow(k, w int, a *float32, ap int, b *float32, bp int, c *float32, add int) {
+	s.rowTimes(k, w, a, ap, b, bp, c, add)
 }
 
 // thin computes a few rows of C from B as it lies, transposed. What is left of n
 // and k goes the usual way.
 func (s *strips) thin(m, n, k int, a, b side, c []float32, ldc int, add bool, memory *stripScratch) {
-	sum := 0
-	if add {
-		sum = 1
-	}
 	whole := k &^ 3
 	j := 0
 	for at, w := range [...]int{32, 16, 8} {
 		for ; j+w <= n; j += w {
 			for i := range m {
-				s.callDots(at, whole, &a.x[i*a.step], &b.x[j*b.step], b.step, &c[i*ldc+j], sum)
+				s.callDots(at, whole, &a.x[i*a.step], &b.x[j*b.step], b.step, &c[i*ldc+j], number(add))
 			}
 		}
 	}
@@ -212,10 +356,10 @@ func (s *strips) thin(m, n, k int, a, b side, c []float32, ldc int, add bool, me
 		j = n
 	}
 	if j < n {
-		s.straight(m, n-j, k, a, b.at(j, 0), c[j:], ldc, add, memory)
+		s.straight(m, n-j, k, a, b.at(j, 0), c[j:], ldc, add, ending{}, memory)
 	}
 	if whole < k {
-		s.straight(m, j, k-whole, a.at(0, whole), b.at(0, whole), c, ldc, true, memory)
+		s.straight(m, j, k-whole, a.at(0, whole), b.at(0, whole), c, ldc, true, ending{}, memory)
 	}
 }
 
@@ -224,48 +368,36 @@ func (s *strips) callDots(which, k int, a, b *float32, ldb int, c *float32, add 
 	s.dots[which](k, a, b, ldb, c, add)
 }
 
-// packTiles copies m rows of A into tiles.
-func (s *strips) packTiles(m, k int, a side, memory *stripScratch) side {
-	memory.reserveBlock()
-	// A few rows of memory at a time, so that their lines are fetched once for all
-	// tiles that have a part of them.
-	const few = 8
-	for p := 0; p < k; p += few {
-		for i := 0; i < m; i += s.rows {
-			s.copyRows(min(few, k-p), min(s.rows, m-i), &memory.block[i*k+p*s.rows], s.rows, &a.x[i*a.step+p*a.next], a.next)
-		}
-	}
-	return side{memory.block, 1, s.rows}
+// ending is what follows on the sums of a block: bias, then the rectifier.
+type ending struct {
+	bias  []float32
+	floor float32
 }
 
-// transpose stores the transpose of src [rows,cols] in dst.
-func (s *strips) transpose(rows, cols int, dst []float32, ldd int, src []float32, lds int) {
-	const few = 128 // columns at a time, so that the rows of dst stay in the first cache
-	eights, fours := rows&^7, cols&^3
-	for j := 0; j < fours; j += few {
-		for r := 0; r < eights; r += 8 {
-			s.transpose8(min(few, fours-j), &dst[j*ldd+r], ldd, &src[r*lds+j], lds)
-		}
+// from is the ending of the columns from j on.
+func (e ending) from(j int) ending {
+	if e.bias != nil {
+		e.bias = e.bias[j:]
 	}
-	for r := range rows {
-		from := 0
-		if r < eights {
-			from = fours
-		}
-		for j, v := range src[r*lds:][from:cols] {
-			dst[(from+j)*ldd+r] = v
-		}
+	return e
+}
+
+// end ends a block of C, which is best done while it is in the first cache.
+func (s *strips) end(m, n int, c []float32, ldc int, e ending) {
+	if e.bias == nil {
+		return
+	}
+	full := s.lanes * s.across
+	for j := 0; j < n; j += full {
+		s.biasRelu(m, min(full, n-j), &c[j], ldc, &e.bias[j], e.floor)
 	}
 }
 
-// run computes one strip, w columns wide, in calls that are short enough.
-func (s *strips) run(m, w, k int, a side, tile int, b side, c []float32, ldc int, add bool) {
-	sum := 0
-	if add {
-		sum = 1
+func number(b bool) int {
+	if b {
+		return 1
 	}
-	rows := max(stripWork/(w*k)/s.rows, 1) * s.rows
-	for i := 0; i < m; i += rows {
-		s.strip(min(rows, m-i), w, k, &a.x[i/s.rows*tile], a.step, a.next, tile, &b.x[0], b.next, &c[i*ldc], ldc, sum)
-	}
+	return 0
 }
+
+var negativeInfinity = float32(math.Inf(-1))

@@ -80,6 +80,38 @@ type Table[T Float] struct {
 	// with a[p*lda+i].
 	GemmTN func(m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, add bool)
 
+	// Multiply is GemmNN, GemmNT or GemmTN, followed by a bias and a rectifier
+	// while a block of C is in the nearest cache: the bits are those of the
+	// product, AddBias and Relu one after the other. Of TransA and TransB one at
+	// most is set. What C holds without Add doesn't matter. See [Product].
+	Multiply func(p Product[T])
+
+	// PackA rearranges rows i0 to i1 and columns p0 to p1 (the last excluded) of
+	// the m by k matrix A, or of the transpose of a [k,m] with trans, for products
+	// that read it as their left operand; a is the whole matrix. dst has
+	// [PackedLen] places, and parts of it may be written at the same time. i0 is a
+	// multiple of [PackRows]. A product that needs some rows of A only is given
+	// dst[i0*k:]. The bits of a product don't change. What is written where is the set's own affair.
+	PackA func(dst []T, m, k int, a []T, lda int, trans bool, i0, i1, p0, p1 int)
+
+	// Delta turns the gradient d by a rectifier's result y into that by its input,
+	// and sums it over rows, the first row first:
+	//
+	//	for j := range cols {
+	//		s := sum[j] // 0 without add
+	//		for r := range rows {
+	//			if y[r*ldy+j] <= 0 {
+	//				d[r*ldd+j] = 0
+	//			}
+	//			s += d[r*ldd+j]
+	//		}
+	//		sum[j] = s
+	//	}
+	//
+	// y and sum may be nil; then that part is left out. The bits are those of
+	// ReluBack and SumRows.
+	Delta func(rows, cols int, d []T, ldd int, y []T, ldy int, sum []T, add bool)
+
 	// Add is dst[i] = a[i] + b[i]. dst may be a or b.
 	Add func(dst, a, b []T)
 
@@ -151,7 +183,53 @@ type Table[T Float] struct {
 	Exp func(dst, x []T)
 
 	// Log is dst[i] = log(x[i]), natural; -Inf for 0, NaN below. dst may be x.
+	// The error is below 2 ulp in every set.
 	Log func(dst, x []T)
+
+	// Erf is the error function, 2/sqrt(pi) times the integral of exp(-t*t)
+	// from 0 to x[i]. dst may be x. The error is below 2 ulp in every set.
+	Erf func(dst, x []T)
+
+	// GELU is dst[i] = x[i] Φ(x[i]) with the normal distribution function
+	// Φ(x) = (1 + erf(x/√2))/2. dst may be x. The error of GELU, GELUTanh, SiLU
+	// and Softplus is below 2 ulp in every set.
+	GELU func(dst, x []T)
+
+	// GELUBack is dx[i] = dy[i]*(Φ(x[i]) + x[i] φ(x[i])), φ the density
+	// exp(-x²/2)/√(2π), added to dx[i] with add. dx may be x or dy. The
+	// derivative crosses 0, and so do those of GELUTanh and SiLU: in the vector
+	// sets its error is below 4 ulp of Φ + |x φ|, and as much of the like sum.
+	GELUBack func(dx, x, dy []T, add bool)
+
+	// GELUTanh is dst[i] = x[i] (1 + tanh(√(2/π) (x[i] + 0.044715 x[i]³)))/2.
+	// dst may be x.
+	GELUTanh func(dst, x []T)
+
+	// GELUTanhBack is dx[i] = dy[i] times the derivative of GELUTanh at x[i],
+	// added to dx[i] with add. dx may be x or dy.
+	GELUTanhBack func(dx, x, dy []T, add bool)
+
+	// SiLU is dst[i] = x[i]/(1+exp(-x[i])). dst may be x.
+	SiLU func(dst, x []T)
+
+	// SiLUBack is dx[i] = dy[i] times the derivative of SiLU at x[i], added to
+	// dx[i] with add. dx may be x or dy.
+	SiLUBack func(dx, x, dy []T, add bool)
+
+	// Softplus is dst[i] = log(1+exp(x[i])). dst may be x.
+	Softplus func(dst, x []T)
+
+	// SoftplusBack is dx[i] = dy[i]/(1+exp(-x[i])), added to dx[i] with add. dx
+	// may be x or dy.
+	SoftplusBack func(dx, x, dy []T, add bool)
+
+	// ELU is an exponential linear unit, see [ELU]. dst may be x. The error is
+	// below 3 ulp in every set.
+	ELU func(dst, x []T, h ELU)
+
+	// ELUBack is dx[i] = dy[i] times the derivative of ELU at x[i], added to
+	// dx[i] with add. dx may be x or dy.
+	ELUBack func(dx, x, dy []T, add bool, h ELU)
 
 	// Softmax is, in each row, dst[j] = exp(x[j]-h) / sum over i of exp(x[i]-h),
 	// with h the row's maximum, the sum in float64. The vector sets take the
@@ -166,9 +244,20 @@ type Table[T Float] struct {
 	SoftmaxBack func(rows, cols int, dx []T, lddx int, y []T, ldy int, dy []T, lddy int, add bool)
 
 	// LogSumExp returns log(sum over j of exp(x[j])) without overflow, in
-	// float64: -Inf for no values or all of them -Inf, +Inf with a +Inf among
+	// float64 (the exponentials in float32 in the vector sets): -Inf for no values or all of them -Inf, +Inf with a +Inf among
 	// them and no NaN.
 	LogSumExp func(x []T) float64
+
+	// LogSoftmax is, in each row, dst[j] = (x[j]-h) - log(sum over i of
+	// exp(x[i]-h)), with h the row's maximum, in float64 in the portable set. A
+	// row that holds NaN or +Inf, or -Inf only, gives NaN throughout. dst may be
+	// x with the same stride.
+	LogSoftmax func(rows, cols int, dst []T, ldd int, x []T, ldx int)
+
+	// LogSoftmaxBack is, in each row, dx[j] = dy[j] - exp(y[j])*Sum(dy), added
+	// to dx[j] with add. y is LogSoftmax's output. dx may be dy or y with the
+	// same stride.
+	LogSoftmaxBack func(rows, cols int, dx []T, lddx int, y []T, ldy int, dy []T, lddy int, add bool)
 
 	// CrossEntropy returns the loss of one row of logits whose class is class,
 	// LogSumExp(x) - x[class], in float64, and stores Softmax(x) in p, of the
@@ -178,6 +267,40 @@ type Table[T Float] struct {
 	// vector sets take the exponentials in float32: their loss has a relative error
 	// of about 1e-7.
 	CrossEntropy func(p, x []T, class int) float64
+
+	// CrossEntropyRows is CrossEntropy of rows, with loss[r] the loss of row r,
+	// whose class is the whole part of class[r]. One outside 0 <= class < cols
+	// panics before anything is written. p may be x with the same stride. A
+	// row's bits don't depend on the others. The vector sets compute the loss in
+	// float32, with a relative error below 4e-7.
+	CrossEntropyRows func(rows, cols int, loss []T, p []T, ldp int, x []T, ldx int, class []T)
+
+	// CrossEntropyBack is the gradient of CrossEntropyRows' logits from that of the
+	// loss: in each row dx[j] = (p[j] - [j = class[r]]) * d[r], added to dx[j]
+	// with add. dx may be p with the same stride.
+	CrossEntropyBack func(rows, cols int, dx []T, lddx int, p []T, ldp int, class, d []T, add bool)
+
+	// LayerNorm normalizes rows of cols values that follow each other: with the
+	// mean m and the variance v (the biased one) of a row of x,
+	//
+	//	inverse[r] = 1/sqrt(v + epsilon)
+	//	mean[r] = m
+	//	y[j] = scale[j]*((x[j] - m)*inverse[r]) + shift[j]
+	//
+	// where mean and variance are sums in float64. y may be x. A row's bits don't
+	// depend on the others.
+	LayerNorm func(rows, cols int, y, x, scale, shift, mean, inverse []T, epsilon float64)
+
+	// LayerNormBack is the gradient of LayerNorm. With z = (x - mean[r])*inverse[r]
+	// and g = scale*dy, element by element, in each row, the first row first:
+	//
+	//	dscale[j] += dy[j]*z[j]
+	//	dshift[j] += dy[j]
+	//	dx[j] = (g[j] - sum(g)/cols - z[j]*sum(g*z)/cols) * inverse[r]
+	//
+	// with sums along a row in float64; dx is added to with add. Of dx, dscale and
+	// dshift what is nil is not computed. dx may be dy.
+	LayerNormBack func(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse []T, add bool)
 
 	// Sum returns the sum of x in float64. Sum, Dot and SumSquares share one
 	// tree: at most 512 values are summed in four interleaved sums s0..s3 that
@@ -208,11 +331,28 @@ type Table[T Float] struct {
 	// Adam is Adam and AdamW with first moment m and second moment v. See
 	// [Adam]. No two of the slices may overlap.
 	Adam func(w, m, v, grad []T, h Adam)
+
+	// RMSProp is RMSProp with the mean of squares v and, where they are not nil,
+	// the mean of gradients and a velocity. See [RMSProp]. No two of the slices
+	// may overlap.
+	RMSProp func(w, v, mean, velocity, grad []T, h RMSProp)
+
+	// AdaGrad is AdaGrad with the sum of squares. See [AdaGrad]. No two of the
+	// slices may overlap.
+	AdaGrad func(w, sum, grad []T, h AdaGrad)
+
+	// Adadelta is Adadelta with the means of squares of gradients, v, and of
+	// steps. See [Adadelta]. No two of the slices may overlap.
+	Adadelta func(w, v, steps, grad []T, h Adadelta)
+
+	// AMSGrad is Adam with the largest second moment so far. See [AMSGrad]. No
+	// two of the slices may overlap.
+	AMSGrad func(w, m, v, largest, grad []T, h AMSGrad)
 }
 
 // portable returns the table of the portable set.
 func portable[T Float]() *Table[T] {
-	return &Table[T]{
+	t := &Table[T]{
 		Name:   "portable",
 		GemmNN: gemmNN[T], GemmNT: gemmNT[T], GemmTN: gemmTN[T],
 		Add: add[T], Sub: sub[T], Mul: mul[T], MulAdd: mulAdd[T], Axpy: axpy[T], Scale: scale[T], Fill: fill[T],
@@ -221,11 +361,20 @@ func portable[T Float]() *Table[T] {
 		Relu: relu[T], ReluBack: reluBack[T],
 		Sigmoid: sigmoid[T], SigmoidBack: sigmoidBack[T],
 		Tanh: tanh[T], TanhBack: tanhBack[T],
-		Exp: exp[T], Log: log[T],
+		Exp: exp[T], Log: log[T], Erf: erf[T],
+		GELU: gelu[T], GELUBack: geluBack[T], GELUTanh: geluTanh[T], GELUTanhBack: geluTanhBack[T],
+		SiLU: silu[T], SiLUBack: siluBack[T], Softplus: softplus[T], SoftplusBack: softplusBack[T],
+		ELU: elu[T], ELUBack: eluBack[T],
 		Softmax: softmax[T], SoftmaxBack: softmaxBack[T],
+		LogSoftmax: logSoftmax[T], LogSoftmaxBack: logSoftmaxBack[T],
 		LogSumExp: logSumExp[T], CrossEntropy: crossEntropy[T],
+		CrossEntropyRows: crossEntropyOf(crossEntropy[T]), CrossEntropyBack: crossEntropyBack[T],
+		LayerNorm: layerNorm[T], LayerNormBack: layerNormBack[T],
 		Sum: sum[T], Dot: dot[T], SumSquares: sumSquares[T],
 		Max: maximum[T], NonFinite: nonFinite[T],
 		SGD: sgd[T], Momentum: momentum[T], Adam: adam[T],
+		RMSProp: rmsprop[T], AdaGrad: adagrad[T], Adadelta: adadelta[T], AMSGrad: amsgrad[T],
 	}
+	t.Multiply, t.PackA, t.Delta = t.multiply, packA[T], t.delta
+	return t
 }

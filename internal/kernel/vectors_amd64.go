@@ -18,16 +18,33 @@ type vectors struct {
 	add, sub, mul, mulAdd, axpy, scale, fill loop
 	relu, reluBack, reluBackAdd              loop
 	sigmoid, sigmoidBack, sigmoidBackAdd     loop
-	tanh, tanhBack, tanhBackAdd, exp         loop
+	tanh, tanhBack, tanhBackAdd              loop
+	exp, log, erf                            loop
+	gelu, geluBack, geluBackAdd              loop
+	geluTanh, geluTanhBack, geluTanhBackAdd  loop
+	silu, siluBack, siluBackAdd              loop
+	softplus, softplusBack, softplusBackAdd  loop
+	elu                                      func(n int, dst, a *float32, positive, negative, width float32)
+	eluBack, eluBackAdd                      func(n int, dst, a, b *float32, positive, negative, width float32)
 	sumRows                                  func(rows, cols int, dst, x *float32, ldx, add int)
 	sumAcross                                int // columns of one call of sumRows
-	leaves2, leaves3, leaves4                func(a, b *float32) (s0, s1, s2, s3 float64)
-	leaf                                     func(n int, a, b *float32) float64
+	products, sums                           sumTree
 	finite, max                              func(n int, x *float32) float32
-	expSum                                   func(n int, dst, x *float32, top float32) float64
+	rows                                     rowKernels
 	sgd                                      func(n int, w, grad *float32, lr, scale, decay float32, flags int)
 	momentum                                 func(n int, w, v, grad *float32, scale, decay, mu, into, fresh, out float32, flags int)
 	adam                                     func(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, rise, correction2, eps float32, flags int)
+	rmsprop                                  func(n int, w, v, mean, velocity, grad *float32, scale, decay, rho, fresh, mu, into, out, eps float32, flags int)
+	adagrad                                  func(n int, w, sum, grad *float32, lr, scale, decay, eps float32, flags int)
+	adadelta                                 func(n int, w, v, steps, grad *float32, lr, scale, decay, rho, fresh, eps float32, flags int)
+	amsgrad                                  func(n int, w, m, v, largest, grad *float32, scale, decay, fresh1, beta2, fresh2, step, fall, eps float32, flags int)
+}
+
+// A sumTree is the assembly of Table.Sum's tree: the sums of two, three or four of its leaves, the one of eight, and of one that may be incomplete.
+type sumTree struct {
+	two, three, four func(a, b *float32) (s0, s1, s2, s3 float64)
+	eight            func(a, b *float32) float64
+	leaf             func(n int, a, b *float32) float64
 }
 
 // into sets the fields of a table.
@@ -41,10 +58,21 @@ func (v *vectors) into(t *Table[float32]) {
 	t.ReluBack = back(v.reluBack, v.reluBackAdd)
 	t.SigmoidBack = back(v.sigmoidBack, v.sigmoidBackAdd)
 	t.TanhBack = back(v.tanhBack, v.tanhBackAdd)
-	t.Dot, t.SumSquares = v.dot, func(x []float32) float64 { return v.dot(x, x) }
+	t.Log, t.Erf = v.log.two(), v.erf.two()
+	t.GELU, t.GELUBack = v.gelu.two(), back(v.geluBack, v.geluBackAdd)
+	t.GELUTanh, t.GELUTanhBack = v.geluTanh.two(), back(v.geluTanhBack, v.geluTanhBackAdd)
+	t.SiLU, t.SiLUBack = v.silu.two(), back(v.siluBack, v.siluBackAdd)
+	t.Softplus, t.SoftplusBack = v.softplus.two(), back(v.softplusBack, v.softplusBackAdd)
+	t.ELU, t.ELUBack = v.runELU, v.runELUBack
+	t.Sum = func(x []float32) float64 { return v.sums.of(x, x) }
+	t.Dot, t.SumSquares = v.products.of, func(x []float32) float64 { return v.products.of(x, x) }
 	t.Max, t.NonFinite = v.maximum, v.nonFinite
-	t.Softmax, t.CrossEntropy = v.softmax, v.crossEntropy
+	t.Softmax, t.SoftmaxBack = v.softmax, v.softmaxBack
+	t.LogSoftmax, t.LogSoftmaxBack, t.LogSumExp = v.logSoftmax, v.logSoftmaxBack, v.logSumExp
+	t.CrossEntropy, t.CrossEntropyRows, t.CrossEntropyBack = v.crossEntropy, v.crossEntropyRows, v.crossEntropyBack
+	t.LayerNorm, t.LayerNormBack = v.layerNorm, v.layerNormBack
 	t.SGD, t.Momentum, t.Adam = v.runSGD, v.runMomentum, v.runAdam
+	t.RMSProp, t.AdaGrad, t.Adadelta, t.AMSGrad = v.runRMSProp, v.runAdaGrad, v.runAdadelta, v.runAMSGrad
 }
 
 // run runs the loop over the length of dst. a and b are as long, or nil where
@@ -141,26 +169,28 @@ func (v *vectors) callSumRows(rows, cols int, dst, x *float32, ldx, add int) {
 	v.sumRows(rows, cols, dst, x, ldx, add)
 }
 
-// dot is the tree of Table.Sum; up to four of its leaves are summed by one call.
-func (v *vectors) dot(a, b []float32) float64 {
+// of is the sum over the tree; up to four leaves are summed by one call.
+func (t *sumTree) of(a, b []float32) float64 {
 	b = b[:len(a):len(b)]
 	switch n := len(a); {
 	case n == 0:
 		return 0
 	case n <= leaf:
-		return v.leaf(n, &a[0], &b[0])
+		return t.leaf(n, &a[0], &b[0])
 	case n == 2*leaf:
-		s0, s1, _, _ := v.leaves2(&a[0], &b[0])
+		s0, s1, _, _ := t.two(&a[0], &b[0])
 		return s0 + s1
 	case n == 3*leaf:
-		s0, s1, s2, _ := v.leaves3(&a[0], &b[0])
+		s0, s1, s2, _ := t.three(&a[0], &b[0])
 		return (s0 + s1) + s2
 	case n == 4*leaf:
-		s0, s1, s2, s3 := v.leaves4(&a[0], &b[0])
+		s0, s1, s2, s3 := t.four(&a[0], &b[0])
 		return (s0 + s1) + (s2 + s3)
+	case n == 8*leaf:
+		return t.eight(&a[0], &b[0])
 	default:
 		h := half(n)
-		return v.dot(a[:h], b[:h]) + v.dot(a[h:], b[h:])
+		return t.of(a[:h], b[:h]) + t.of(a[h:], b[h:])
 	}
 }
 
@@ -193,102 +223,30 @@ func (v *vectors) callReduce(f func(n int, x *float32) float32, n int, x *float3
 	return f(n, x)
 }
 
-func (v *vectors) softmax(rows, cols int, dst []float32, ldd int, x []float32, ldx int) {
-	checkMatrix(rows, cols, dst, ldd)
-	checkMatrix(rows, cols, x, ldx)
-	if cols == 0 {
-		return
-	}
-	for r := range rows {
-		from := x[r*ldx:][:cols]
-		v.softmaxRow(dst[r*ldd:][:cols], from, v.maximum(from))
-	}
-}
-
-// softmaxRow stores the softmax of x, whose maximum is h, in dst and returns
-// the sum of exp(x-h).
-func (v *vectors) softmaxRow(dst, x []float32, h float32) float64 {
-	x = x[:len(dst)]
-	total := 0.0
+func (v *vectors) runELU(dst, x []float32, h ELU) {
+	x = x[:len(dst):len(x)]
 	for i := 0; i < len(dst); i += piece {
-		total += v.callExpSum(min(piece, len(dst)-i), &dst[i], &x[i], h)
-	}
-	v.scale.run(dst, dst, nil, float32(1/total))
-	return total
-}
-
-//go:noinline
-func (v *vectors) callExpSum(n int, dst, x *float32, top float32) float64 {
-	return v.expSum(n, dst, x, top)
-}
-
-func (v *vectors) crossEntropy(p, x []float32, class int) float64 {
-	x = x[:len(p):len(x)]
-	logit := float64(x[class])
-	h := v.maximum(x)
-	total := v.softmaxRow(p, x, h)
-	return (float64(h) - logit) + Log(total)
-}
-
-func (v *vectors) runSGD(w, grad []float32, h SGD) {
-	grad = grad[:len(w):len(grad)]
-	flags := 0
-	if float32(h.Decay) != 0 {
-		flags = 1
-	}
-	for i := 0; i < len(w); i += piece {
-		v.callSGD(min(piece, len(w)-i), &w[i], &grad[i], &h, flags)
+		v.callELU(min(piece, len(dst)-i), &dst[i], &x[i], &h)
 	}
 }
 
 //go:noinline
-func (v *vectors) callSGD(n int, w, grad *float32, h *SGD, flags int) {
-	v.sgd(n, w, grad, float32(h.LR), float32(h.Scale), float32(h.Decay), flags)
+func (v *vectors) callELU(n int, dst, x *float32, h *ELU) {
+	v.elu(n, dst, x, float32(h.Positive), float32(h.Negative), float32(h.Width))
 }
 
-func (v *vectors) runMomentum(w, vel, grad []float32, h Momentum) {
-	vel, grad = vel[:len(w):len(vel)], grad[:len(w):len(grad)]
-	flags := 0
-	if float32(h.Decay) != 0 {
-		flags |= 1
+func (v *vectors) runELUBack(dx, x, dy []float32, add bool, h ELU) {
+	x, dy = x[:len(dx):len(x)], dy[:len(dx):len(dy)]
+	f := v.eluBack
+	if add {
+		f = v.eluBackAdd
 	}
-	if h.Nesterov {
-		flags |= 2
-	}
-	for i := 0; i < len(w); i += piece {
-		v.callMomentum(min(piece, len(w)-i), &w[i], &vel[i], &grad[i], &h, flags)
+	for i := 0; i < len(dx); i += piece {
+		callELUBack(f, min(piece, len(dx)-i), &dx[i], &x[i], &dy[i], &h)
 	}
 }
 
 //go:noinline
-func (v *vectors) callMomentum(n int, w, vel, grad *float32, h *Momentum, flags int) {
-	into, out := float32(1), float32(h.LR)
-	if h.Folded {
-		into, out = out, 1
-	}
-	v.momentum(n, w, vel, grad, float32(h.Scale), float32(h.Decay), float32(h.Mu), into, float32(1-h.Dampening), out, flags)
-}
-
-func (v *vectors) runAdam(w, m, s, grad []float32, h Adam) {
-	m, s, grad = m[:len(w):len(m)], s[:len(w):len(s)], grad[:len(w):len(grad)]
-	flags := 0
-	if float32(h.Decay) != 0 {
-		flags |= 1
-	}
-	if float32(1-h.Beta1) >= 0.5 {
-		flags |= 2
-	}
-	if h.EpsInside {
-		flags |= 4
-	}
-	for i := 0; i < len(w); i += piece {
-		v.callAdam(min(piece, len(w)-i), &w[i], &m[i], &s[i], &grad[i], &h, flags)
-	}
-}
-
-//go:noinline
-func (v *vectors) callAdam(n int, w, m, s, grad *float32, h *Adam, flags int) {
-	v.adam(n, w, m, s, grad, float32(h.Scale), float32(h.Decay), float32(1-h.Decoupled),
-		float32(h.Beta1), float32(1-h.Beta1), float32(h.Beta2), float32(1-h.Beta2),
-		float32(h.LR/h.Correction1), float32(1/sqrt(h.Correction2)), float32(h.Correction2), float32(h.Eps), flags)
+func callELUBack(f func(n int, dst, a, b *float32, positive, negative, width float32), n int, dx, x, dy *float32, h *ELU) {
+	f(n, dx, x, dy, float32(h.Positive), float32(h.Negative/h.Width), float32(h.Width))
 }

@@ -14,6 +14,7 @@ import (
 func (t *target) copies() {
 	t.copyRows()
 	t.transpose()
+	t.copyTiles()
 }
 
 // copyRows writes the function that copies short rows.
@@ -89,13 +90,15 @@ func transposed(r []VecPhysical, row func(r int) Mem) (out []VecPhysical) {
 // transpose writes the function that transposes eight rows.
 func (t *target) transpose() {
 	t.function("Transpose8", "func(cols int, dst *float32, ldd int, src *float32, lds int)",
-		"transposes 8 rows of cols values, a multiple of 4 and at least 4:",
+		"transposes 8 rows of cols values, a multiple of 4:",
 		"",
 		"	for j := range cols {",
 		"		for r := range 8 {",
 		"			dst[j*ldd+r] = src[r*lds+j]",
 		"		}",
-		"	}")
+		"	}",
+		"",
+		"It stores one column after the other.")
 	cols := Load(Param("cols"), GP64())
 	dst, ldd := Load(Param("dst"), GP64()), Load(Param("ldd"), GP64())
 	src, lds := Load(Param("src"), GP64()), Load(Param("lds"), GP64())
@@ -105,17 +108,87 @@ func (t *target) transpose() {
 	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
 	LEAQ(Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
 	pointers, row := rowsOf(src, lds, lds3, 8)
-	Label("loop")
-	out := transposed(avx2.regs[:8], row)
-	VMOVUPS(out[0], Mem{Base: dst})
-	VMOVUPS(out[1], Mem{Base: dst, Index: ldd, Scale: 1})
-	VMOVUPS(out[2], Mem{Base: dst, Index: ldd, Scale: 2})
-	VMOVUPS(out[3], Mem{Base: dst, Index: ldd3, Scale: 1})
-	for _, p := range pointers {
-		ADDQ(U8(16), p)
+	at := func(r, column int) Mem {
+		m := row(r)
+		m.Disp = 4 * column
+		return m
 	}
-	LEAQ(Mem{Base: dst, Index: ldd, Scale: 4}, dst)
-	SUBQ(U8(4), cols)
+	four := func(column int) {
+		out := transposed(avx2.regs[:8], func(r int) Mem { return at(r, column) })
+		VMOVUPS(out[0], Mem{Base: dst})
+		VMOVUPS(out[1], Mem{Base: dst, Index: ldd, Scale: 1})
+		VMOVUPS(out[2], Mem{Base: dst, Index: ldd, Scale: 2})
+		VMOVUPS(out[3], Mem{Base: dst, Index: ldd3, Scale: 1})
+		LEAQ(Mem{Base: dst, Index: ldd, Scale: 4}, dst)
+	}
+	advance := func(n int) {
+		for _, p := range pointers {
+			ADDQ(U8(4*n), p)
+		}
+		SUBQ(U8(n), cols)
+	}
+	// Lines of several rows of src may compete for one place in the first cache, so
+	// each is used up at once.
+	Label("sixteen")
+	CMPQ(cols, U8(16))
+	JLT(LabelRef("four"))
+	for column := 0; column < 16; column += 4 {
+		four(column)
+	}
+	for r := range 8 {
+		PREFETCHT0(at(r, 128))
+	}
+	advance(16)
+	JMP(LabelRef("sixteen"))
+	Label("four")
+	TESTQ(cols, cols)
+	JZ(LabelRef("done"))
+	four(0)
+	advance(4)
+	JMP(LabelRef("four"))
+	Label("done")
+	t.end()
+}
+
+// copyTiles writes the function that copies rows of A transposed into tiles.
+func (t *target) copyTiles() {
+	t.function("CopyTiles", "func(tiles int, dst *float32, tile int, src *float32, lds int)",
+		fmt.Sprintf("copies 8 rows of %d values a tile, one tile or more:", t.rows),
+		"",
+		"	for i := range tiles {",
+		"		for p := range 8 {",
+		fmt.Sprintf("			copy(dst[i*tile+p*%d:][:%d], src[p*lds+i*%d:])", t.rows, t.rows, t.rows),
+		"		}",
+		"	}")
+	tiles := Load(Param("tiles"), GP64())
+	dst, tile := Load(Param("dst"), GP64()), Load(Param("tile"), GP64())
+	src, lds, lds3 := Load(Param("src"), GP64()), Load(Param("lds"), GP64()), GP64()
+	SHLQ(U8(2), tile)
+	SHLQ(U8(2), lds)
+	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
+	pointers, row := rowsOf(src, lds, lds3, 8)
+	Label("loop")
+	for p := range 8 {
+		to := 4 * t.rows * p
+		if t.rows == 8 {
+			v := avx2.regs[p]
+			VMOVUPS(row(p), v)
+			VMOVUPS(v, Mem{Base: dst, Disp: to})
+			continue
+		}
+		low, high := avx2.regs[p].AsX(), avx2.regs[p+8].AsX() // six values
+		VMOVUPS(row(p), low)
+		end := row(p)
+		end.Disp = 16
+		VMOVSD(end, high)
+		VMOVUPS(low, Mem{Base: dst, Disp: to})
+		VMOVSD(high, Mem{Base: dst, Disp: to + 16})
+	}
+	for _, p := range pointers {
+		ADDQ(U8(4*t.rows), p)
+	}
+	ADDQ(tile, dst)
+	DECQ(tiles)
 	JNZ(LabelRef("loop"))
 	t.end()
 }

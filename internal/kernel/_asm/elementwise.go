@@ -44,33 +44,39 @@ func (p place) store(r, slice Register) {
 }
 
 // each writes the loop over n values, unroll vectors in a round.
-func (t *target) each(n Register, unroll int, body func(p place)) {
+func (t *target) each(n Register, unroll int, body func(p place)) { t.eachOf("", n, unroll, nil, body) }
+
+// eachOf is each under labels of a name of its own. It counts n down. tail, if not nil, is the mask of the last, incomplete vector.
+func (t *target) eachOf(name string, n Register, unroll int, tail *mask, body func(p place)) {
 	at := GP64()
 	XORQ(at, at)
 	if unroll > 1 {
-		Label("several")
+		Label(name + "several")
 		CMPQ(n, U32(unroll*t.lanes))
-		JLT(LabelRef("one"))
+		JLT(LabelRef(name + "one"))
 		for v := range unroll {
 			body(place{t, at, v * t.bytes(), nil})
 		}
 		ADDQ(U32(unroll*t.bytes()), at)
 		SUBQ(U32(unroll*t.lanes), n)
-		JMP(LabelRef("several"))
+		JMP(LabelRef(name + "several"))
 	}
-	Label("one")
+	Label(name + "one")
 	CMPQ(n, U8(t.lanes))
-	JLT(LabelRef("part"))
+	JLT(LabelRef(name + "part"))
 	body(place{t, at, 0, nil})
 	ADDQ(U8(t.bytes()), at)
 	SUBQ(U8(t.lanes), n)
-	JMP(LabelRef("one"))
-	Label("part")
+	JMP(LabelRef(name + "one"))
+	Label(name + "part")
 	TESTQ(n, n)
-	JZ(LabelRef("end"))
-	m := t.mask(n, nil)
-	body(place{t, at, 0, &m})
-	Label("end")
+	JZ(LabelRef(name + "end"))
+	if tail == nil {
+		m := t.mask(n, nil)
+		tail = &m
+	}
+	body(place{t, at, 0, tail})
+	Label(name + "end")
 }
 
 // argument is the address of a number that was passed to the function.

@@ -1,8 +1,8 @@
 package main
 
-// exp and what follows from it. x = n ln 2 + r; exp(r) is 1 + r + r² P(r) with
-// the polynomial of Cephes (expf.c, release 2.8, copyright 1984-2000 by Stephen
-// L. Moshier).
+// exp and the functions that are made of it: sigmoid, tanh, softplus and the exponential units. x = n ln 2 + r with an integer n and |r| <= ln 2 / 2;
+// p(r) = exp(r) - 1 is r + r² Q(r) with a polynomial Q of degree 4, minimax in the relative error of exp (3.2e-9). ln 2 is split so that the product
+// of its first part with n is exact. n comes from adding 1.5·2^23, after which it stands in the low bits of the sum.
 
 import (
 	"math"
@@ -12,57 +12,215 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Beyond these the result is infinite, or 0: exp need not look further.
 const (
-	expHigh = 89
-	expLow  = -104.5
+	// Beyond these the result is infinite, or 0: exp need not look further.
+	expHigh  = 89
+	expLow   = -104.5
+	decayLow = -88.2
+
+	shifter = 3 << 22         // 1.5·2^23
+	biased  = shifter + 2*127 // its low bits, halved, are a biased exponent
+	ln2High = 0.693145751953125
+	ln2Low  = math.Ln2 - ln2High
+
+	signBit  = 1 << 31
+	infinity = 0x7f800000
 )
 
-// expBounds loads what exp wants in registers.
-func (t *target) expBounds() (high, low Register) { return t.constant(expHigh), t.constant(expLow) }
+// expQ is Q from its highest power.
+var expQ = []float32{0.0013818952720612288, 0.00836870539933443, 0.04166828840970993, 0.1666652113199234, 0.4999999403953552}
 
-// exp turns x into exp(x).
-func (t *target) exp(x, high, low Register) {
-	n, p, z := t.vec(), t.vec(), t.vec()
-	VMINPS(x, high, x) // x where that is NaN
-	VMAXPS(x, low, x)
-	VMULPS(number(math.Log2E), x, n)
-	if t.wide() {
-		VRNDSCALEPS(U8(0), n, n)
+// numbers are the constants of a function. In AVX-512 they stand in registers while there are enough of them, since a load a multiply-add would fill
+// the load ports; in AVX2 in memory.
+type numbers struct {
+	t      *target
+	narrow bool // registers of four lanes, for a number a row
+	regs   map[uint32]Register
+	left   int
+}
+
+// numbers prepares those of xs that fit into count registers; in AVX2 there are 10 at most.
+func (t *target) numbers(count int, xs ...float32) *numbers {
+	if !t.wide() {
+		count = min(count, narrowNumbers)
+	}
+	ns := &numbers{t: t, regs: map[uint32]Register{}, left: count}
+	ns.hold(xs...)
+	return ns
+}
+
+func (ns *numbers) hold(xs ...float32) *numbers {
+	for _, x := range xs {
+		b := math.Float32bits(x)
+		if _, ok := ns.regs[b]; ok || ns.left == 0 {
+			continue
+		}
+		ns.left--
+		ns.regs[b] = ns.t.constant(x)
+	}
+	return ns
+}
+
+// vec is a register that avo chooses.
+func (ns *numbers) vec() Register {
+	if ns.narrow {
+		return XMM()
+	}
+	return ns.t.vec()
+}
+
+// of is the vector of x as an operand.
+func (ns *numbers) of(x float32) Op {
+	if r, ok := ns.regs[math.Float32bits(x)]; ok {
+		return r
+	}
+	return number(x)
+}
+
+// narrowNumbers is how many of the 16 registers of AVX2 hold numbers.
+const narrowNumbers = 8
+
+// copy is x in a register that may be overwritten.
+func (ns *numbers) copy(x float32) Register {
+	r := ns.vec()
+	if from, ok := ns.regs[math.Float32bits(x)]; ok {
+		VMOVAPS(from, r)
 	} else {
-		VROUNDPS(U8(0), n, n)
+		VMOVUPS(number(x), r)
 	}
-	ln2 := float32(math.Ln2)
-	VFNMADD231PS(number(ln2), n, x)
-	VFNMADD231PS(number(float32(math.Ln2-float64(ln2))), n, x)
-	t.polynomial(p, x, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+	return r
+}
+
+// holdExp loads what expm1 wants.
+func (ns *numbers) holdExp() *numbers {
+	return ns.hold(biased, math.Log2E, -ln2High, -ln2Low).hold(expQ...)
+}
+
+// holdDecay loads what decay wants.
+func (ns *numbers) holdDecay() *numbers {
+	return ns.hold(shifter+127, math.Log2E, -ln2High, -ln2Low).hold(expQ...)
+}
+
+// A power is 2^n.
+type power struct {
+	sum Register // biased + n
+	n   Register // as a number
+}
+
+// expm1 splits x into 2^n and p(r): exp(x) = 2^n (1 + p). low, which may be nil, is added to r. Both are overwritten.
+func (ns *numbers) expm1(x, low Register) (power, Register) {
+	sum, n := ns.split(biased, x)
+	return power{sum, n}, ns.reduced(x, n, low)
+}
+
+// reduced is p(x - n ln 2 + low).
+func (ns *numbers) reduced(x, n, low Register) Register {
+	t := ns.t
+	VFMADD231PS(ns.of(-ln2High), n, x) // exact
+	if low == nil {
+		VFMADD231PS(ns.of(-ln2Low), n, x)
+	} else {
+		VFMADD231PS(ns.of(-ln2Low), n, low)
+		VADDPS(low, x, x)
+	}
+	z := t.vec()
 	VMULPS(x, x, z)
+	p := ns.polynomial(x, z, expQ...)
 	VFMADD213PS(x, z, p) // p = z*p + x
-	VADDPS(number(1), p, p)
-	if t.wide() {
-		VSCALEFPS(n, p, x)
-		return
-	}
-	// 2^n in two factors, since n may be -150 or 128. Their exponents are n/2
-	// rounded down and the rest.
-	half := t.vec()
-	VCVTPS2DQ(n, n)
-	VPSRAD(U8(1), n, half)
-	VPSUBD(half, n, n)
-	for _, e := range []Register{half, n} {
-		VPADDD(bits(127), e, e)
-		VPSLLD(U8(23), e, e)
-		VMULPS(e, p, p)
-	}
+	return p
+}
+
+// split adds x/ln 2 to a shifter, whose sum holds the integer n, and gives that as a number too.
+func (ns *numbers) split(shifter float32, x Register) (sum, n Register) {
+	sum, n = ns.copy(shifter), ns.t.vec()
+	VFMADD231PS(ns.of(math.Log2E), x, sum)
+	VSUBPS(ns.of(shifter), sum, n)
+	return sum, n
+}
+
+// decay turns x, at most 0, into exp(x), or 0 for less than about -87.7, where the result would not be a normal number.
+func (ns *numbers) decay(x Register) {
+	VMAXPS(x, ns.register(decayLow), x)
+	sum, n := ns.split(shifter+127, x)
+	p := ns.reduced(x, n, nil)
+	VPSLLD(U8(23), sum, x) // 2^n, and 0 for n = -127
+	VFMADD213PS(x, x, p)
 	VMOVAPS(p, x)
 }
 
-// polynomial is p = (c[0]*x + c[1])*x + ...
-func (t *target) polynomial(p, x Register, c ...float32) {
-	VMOVUPS(number(c[0]), p)
-	for _, c := range c[1:] {
-		VFMADD213PS(number(c), x, p)
+// polynomial has coefficients c from the highest power of x; z is x². It goes in steps of two powers, whose chain of dependences is half as long as
+// that of Horner's scheme.
+func (ns *numbers) polynomial(x, z Register, c ...float32) Register {
+	pair := func(a, b float32) Register {
+		p := ns.copy(a)
+		VFMADD213PS(ns.of(b), x, p)
+		return p
 	}
+	var p Register
+	if len(c)%2 == 1 {
+		p, c = ns.copy(c[0]), c[1:]
+	} else {
+		p, c = pair(c[0], c[1]), c[2:]
+	}
+	for ; len(c) > 0; c = c[2:] {
+		q := pair(c[0], c[1])
+		VFMADD231PS(z, p, q)
+		p = q
+	}
+	return p
+}
+
+// scale is x *= 2^n, also where 2^n or the result is not normal.
+func (t *target) scale(x Register, p power) {
+	if t.wide() {
+		VSCALEFPS(p.n, x, x)
+		return
+	}
+	// 2^n in two factors, since n may be -150 or 128: half of n, rounded down, and the rest. The two biases of 127 are in the sum.
+	half, rest := t.vec(), t.vec()
+	VPSRLD(U8(1), p.sum, half)
+	VPSUBD(half, p.sum, rest)
+	for _, e := range []Register{half, rest} {
+		VPSLLD(U8(23), e, e)
+		VMULPS(e, x, x)
+	}
+}
+
+// normal is 2^n for -126 <= n <= 127; with least it is 2^-126 for any smaller n.
+func (ns *numbers) normal(p power, least bool) Register {
+	s := ns.t.vec()
+	from := p.sum
+	if least {
+		VMAXPS(ns.of(biased-126), from, s)
+		from = s
+	}
+	VPSUBD(bits(127), from, s)
+	VPSLLD(U8(23), s, s)
+	return s
+}
+
+// clamp holds x within the bounds of exp, unless it is NaN.
+func (ns *numbers) clamp(x Register, high bool) {
+	if high {
+		VMINPS(x, ns.register(expHigh), x)
+	}
+	VMAXPS(x, ns.register(expLow), x)
+}
+
+// register is the vector of x in a register, which must not be overwritten.
+func (ns *numbers) register(x float32) Register {
+	if r, ok := ns.regs[math.Float32bits(x)]; ok {
+		return r
+	}
+	return ns.copy(x)
+}
+
+// exp turns x into exp(x). Without high x must be at most 0.
+func (ns *numbers) exp(x Register, high bool) {
+	ns.clamp(x, high)
+	two, p := ns.expm1(x, nil)
+	VADDPS(ns.of(1), p, x)
+	ns.t.scale(x, two)
 }
 
 // negative is a where the sign bit of s is set, else b; it may overwrite a and s.
@@ -78,59 +236,160 @@ func (t *target) negative(s, a, b Register) Register {
 	return r
 }
 
-const signBit = 1 << 31
+// absolute is the size of x.
+func (t *target) absolute(x Register) Register {
+	a := t.vec()
+	if t.wide() {
+		VPANDD(bits(signBit-1), x, a)
+	} else {
+		VANDPS(bits(signBit-1), x, a)
+	}
+	return a
+}
+
+// declining is what decline gives: q = e/(1+e) for e = exp(-z), z >= 0, and by its side the same, or a q, without the factor 2^n.
+type declining struct {
+	q, raw Register
+	two    power
+}
+
+// decline takes -z, and low to be added to it, or nil; a nil a is 1. The quotient is corrected by its remainder, which takes back what the addition
+// and the division lose. q is left out with a, and z and low are overwritten.
+func (ns *numbers) decline(z, low, a Register) declining {
+	t := ns.t
+	two, p := ns.expm1(z, low)
+	e, s := t.vec(), ns.normal(two, true)
+	VMOVAPS(s, e)
+	VFMADD231PS(s, p, e) // e = s*p + s
+	d, lacks, one := t.vec(), t.vec(), ns.register(1)
+	VADDPS(one, e, d)
+	VSUBPS(one, d, lacks)
+	VSUBPS(lacks, e, lacks)
+	// The inverse of d, good enough for corrections.
+	v := ns.copy(1.457)
+	VFMADD231PS(ns.of(-0.5), d, v)
+	r, q := t.vec(), t.vec()
+	if a == nil {
+		VADDPS(one, p, r)
+	} else {
+		VMOVAPS(a, r)
+		VFMADD231PS(a, p, r)
+	}
+	VDIVPS(d, r, q)
+	VFNMADD231PS(d, q, r)
+	VFNMADD231PS(lacks, q, r)
+	VFMADD231PS(v, r, q)
+	if a != nil {
+		return declining{raw: q, two: two}
+	}
+	// 2^n is 2^-126 where it is less, which changes nothing in 1-q.
+	scaled := t.vec()
+	VMULPS(s, q, scaled)
+	return declining{scaled, q, two}
+}
+
+// signOf is r, whatever its sign, with the sign of x, which it may overwrite.
+func (t *target) signOf(x, r Register) Register {
+	if t.wide() {
+		VPTERNLOGD(U8(0xd8), bits(signBit), x, r) // of x where the last is 1, else of r
+		return r
+	}
+	r = t.absolute(r)
+	VANDPS(bits(signBit), x, x)
+	VORPS(x, r, r)
+	return r
+}
+
+// signed is x with its sign bit set: -|x|.
+func (t *target) signed(x Register) Register {
+	r := t.vec()
+	if t.wide() {
+		VPORD(bits(signBit), x, r)
+	} else {
+		VORPS(bits(signBit), x, r)
+	}
+	return r
+}
+
+// sigmoid is 1/(1+exp(-x)) for -x and x below expLow: e/(1+e) or 1/(1+e) with e = exp(-|x|), corrected.
+func (ns *numbers) sigmoid(x Register) Register {
+	t := ns.t
+	e, d := t.signed(x), t.vec()
+	ns.exp(e, false)
+	one := ns.copy(1)
+	VADDPS(one, e, d)
+	r, q := t.negative(x, e, one), t.vec()
+	VDIVPS(d, r, q)
+	VSUBPS(one, d, one)
+	VSUBPS(one, e, e) // e - (d-1): what d lacks
+	VFNMADD231PS(d, q, r)
+	VFNMADD231PS(e, q, r)
+	v := ns.copy(1.457) // v = 1/d to 9 %
+	VFMADD231PS(ns.of(-0.5), d, v)
+	VFMADD231PS(v, r, q)
+	return q
+}
+
+// tanhHigh is where tanh is 1.
+const tanhHigh = 9.2
+
+// tanhQ is 2 Q(2r)... of tanh, whose exponential is of 2|x|: exp(2r) - 1 = 2r + r² (4 Q(2r)).
+func tanhQ() []float32 {
+	c := make([]float32, len(expQ))
+	for i, q := range expQ {
+		c[i] = q * float32(int(4)<<(len(expQ)-1-i))
+	}
+	return c
+}
 
 func (t *target) exponentials() {
-	bounds := func(c *loopCode) { c.x, c.y = t.expBounds() }
-	t.loop("Exp", "dst[i] = exp(a[i])", 4, bounds, func(c *loopCode, p place) {
+	var ns *numbers
+	t.loop("Exp", "dst[i] = exp(a[i])", 2, func(c *loopCode) {
+		ns = t.numbers(20, expHigh, expLow, 1).holdExp()
+	}, func(c *loopCode, p place) {
 		x := p.load(c.a)
-		t.exp(x, c.x, c.y)
+		ns.exp(x, true)
 		p.store(x, c.dst)
 	})
 
-	// q = 1/(1+e) or e/(1+e), and one step of correction by the remainder, which
-	// takes back what the addition and the division lose.
-	t.loop("Sigmoid", "dst[i] = 1/(1+exp(-a[i]))", 1, bounds, func(c *loopCode, p place) {
-		x, e, d := p.load(c.a), t.vec(), t.vec()
-		VORPS(bits(signBit), x, e)
-		t.exp(e, c.x, c.y) // of -|x|
-		VADDPS(number(1), e, d)
-		one := t.constant(1)
-		r, q := t.negative(x, e, one), t.vec()
-		VDIVPS(d, r, q)
-		VSUBPS(one, d, one)
-		VSUBPS(one, e, e) // e - (d-1): what d lacks
-		VFNMADD231PS(d, q, r)
-		VFNMADD231PS(e, q, r)
-		v := t.constant(1.457) // v = 1/d to 9 %
-		VFNMADD231PS(number(0.5), d, v)
-		VFMADD231PS(v, r, q)
-		p.store(q, c.dst)
+	sigmoidNumbers := func(c *loopCode) { ns = t.numbers(20, expLow, 1, 1.457, -0.5).holdExp() }
+	t.loop("Sigmoid", "dst[i] = 1/(1+exp(-a[i]))", 2, sigmoidNumbers, func(c *loopCode, p place) {
+		p.store(ns.sigmoid(p.load(c.a)), c.dst)
 	})
 
-	// Near 0 the polynomial of Cephes (tanhf.c), elsewhere 1 - 2/(exp(2|x|)+1).
-	t.loop("Tanh", "dst[i] = tanh(a[i])", 1, bounds, func(c *loopCode, p place) {
+	// h/(1+h) with h = (exp(2|x|)-1)/2, corrected for what sum and quotient lose: 1/(1+h) is 1 less the result.
+	t.loop("Tanh", "dst[i] = tanh(a[i])", 2, func(c *loopCode) {
+		ns = t.numbers(20, shifter+126, 2*math.Log2E, -ln2High/2, -ln2Low/2, tanhHigh, 0.5, 1).hold(tanhQ()...)
+	}, func(c *loopCode, p place) {
 		x := p.load(c.a)
-		a, e := t.vec(), t.vec()
-		VANDPS(bits(signBit-1), x, a)
-		VADDPS(a, a, e)
-		t.exp(e, c.x, c.y)
-		one := t.constant(1)
-		VADDPS(one, e, e)
-		VADDPS(one, one, x)
-		VDIVPS(e, x, x)
-		VSUBPS(x, one, one)
-
-		z, q := t.vec(), t.vec()
-		VMULPS(a, a, z)
-		t.polynomial(q, z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-		VMULPS(a, z, z)
-		VFMADD213PS(a, z, q) // q = z*q + a
-		VSUBPS(number(0.625), a, a)
-		r := t.negative(a, q, one)
-		again, sign := p.load(c.a), t.vec()
-		VANDPS(bits(signBit), again, sign)
-		VORPS(sign, r, r)
-		p.store(r, c.dst)
+		r := t.absolute(x)
+		VMINPS(r, ns.register(tanhHigh), r)
+		sum, n := ns.copy(shifter+126), t.vec()
+		VFMADD231PS(ns.of(2*math.Log2E), r, sum)
+		VSUBPS(ns.of(shifter+126), sum, n)
+		VFMADD231PS(ns.of(-ln2High/2), n, r)
+		VFMADD231PS(ns.of(-ln2Low/2), n, r)
+		z := t.vec()
+		VMULPS(r, r, z)
+		h := ns.polynomial(r, z, tanhQ()...)
+		VADDPS(r, r, r)
+		VFMADD213PS(r, z, h)
+		VPSLLD(U8(23), sum, sum) // 2^n / 2
+		VSUBPS(ns.of(0.5), sum, n)
+		VFMADD213PS(n, sum, h)
+		one := ns.register(1)
+		d, lacks, q := t.vec(), t.vec(), t.vec()
+		VADDPS(one, h, d)
+		VSUBPS(one, d, lacks)
+		VSUBPS(lacks, h, lacks)
+		VDIVPS(d, h, q)
+		VFNMADD231PS(d, q, h)
+		VFNMADD231PS(lacks, q, h)
+		VSUBPS(q, one, d)
+		VFMADD231PS(d, h, q)
+		VMINPS(q, one, q) // from where h has more than 24 bits, lacks may be too much
+		p.store(t.signOf(x, q), c.dst)
 	})
+	t.logarithm()
+	t.normalDistribution()
 }

@@ -60,7 +60,7 @@ func (t *target) strip(width int, partial bool) {
 		name += "Part"
 		last = fmt.Sprintf(", of which the last %d columns have only tail", t.lanes)
 	}
-	t.function(name, "func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add, tail int)",
+	t.function(name, "func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add, tail int, soon *float32, step, back int)",
 		fmt.Sprintf("computes a strip of a matrix product, m rows by %d columns%s:", width*t.lanes, last),
 		"",
 		"	for i := range m {",
@@ -73,7 +73,8 @@ func (t *target) strip(width int, partial bool) {
 		"		}",
 		"	}",
 		"",
-		"k is at least 1.")
+		"k is at least 1. What is needed soon is fetched into the second cache: each whole tile fetches k lines of 64 bytes, step bytes apart, and",
+		"the next tile begins back bytes behind the last one.")
 	s := t.stripArguments(width, partial)
 	s.m = Load(Param("m"), GP64())
 
@@ -213,10 +214,21 @@ func (s *stripCode) tile(rows int) {
 	}
 	Label(label("begin"))
 
+	whole := s.panel == nil && rows == t.rows // others are few
+	var soon Register
+	if whole {
+		s.fetchNext()
+		soon = Load(Param("soon"), GP64())
+	}
 	pointers, a := rowsOf(s.a, s.ai, s.ai3, rows)
 	b, k := GP64(), Load(Param("k"), GP64())
 	MOVQ(s.b, b)
 	Label(label("k"))
+	if whole {
+		PREFETCHT0(Mem{Base: pointers[0], Index: s.ap, Scale: 8, Disp: 768}) // copied A, 1 KB ahead
+		PREFETCHT1(Mem{Base: soon})
+		ADDQ(t.argument("step"), soon)
+	}
 	for v := range s.width {
 		at := Mem{Base: b, Disp: v * t.bytes()}
 		if s.tail != nil && v == s.width-1 {
@@ -245,6 +257,10 @@ func (s *stripCode) tile(rows int) {
 	}
 	DECQ(k)
 	JNZ(LabelRef(label("k")))
+	if whole {
+		ADDQ(t.argument("back"), soon)
+		MOVQ(soon, t.argument("soon"))
+	}
 
 	s.eachOfC(rows, func(sum Register, at Mem, tail bool) {
 		if tail {
@@ -253,4 +269,32 @@ func (s *stripCode) tile(rows int) {
 			VMOVUPS(sum, at)
 		}
 	})
+}
+
+// fetchNext fetches the place of the next tile of C, which is far away where rows
+// of C are long: its sums could not begin before.
+func (s *stripCode) fetchNext() {
+	p := GP64()
+	MOVQ(s.c, p)
+	for range s.t.rows / 2 {
+		LEAQ(Mem{Base: p, Index: s.ldc, Scale: 2}, p)
+	}
+	for row := range s.t.rows {
+		for at := 0; at < s.width*s.t.bytes(); at += 64 {
+			PREFETCHT0(Mem{Base: p, Disp: at})
+		}
+		PREFETCHT0(Mem{Base: p, Disp: s.width*s.t.bytes() - 4})
+		if row < s.t.rows-1 {
+			ADDQ(s.ldc, p)
+		}
+	}
+}
+
+// argument is the place of an argument in memory.
+func (t *target) argument(name string) Mem {
+	at, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return at.Addr
 }

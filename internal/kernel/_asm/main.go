@@ -14,7 +14,7 @@ import (
 
 func main() {
 	set := flag.String("set", "", "instruction set: avx512 or avx2")
-	part := flag.String("part", "", "what to write: products, vectors or bytes")
+	part := flag.String("part", "", "what to write: products, vectors, bytes or bf16")
 	flag.Parse()
 	sets := map[string]*target{avx512.name: avx512, avx2.name: avx2}
 	t := sets[*set]
@@ -27,6 +27,7 @@ func main() {
 		t.tiles()
 		t.copies()
 		t.dots()
+		t.epilogues()
 		t.limit()
 	case "vectors":
 		t.elementwise()
@@ -36,8 +37,10 @@ func main() {
 	case "bytes":
 		t.bytesToNumbers()
 		t.prefetch()
+	case "bf16":
+		t.bfloat16()
 	default:
-		log.Fatalf("part %q: products, vectors or bytes is wanted", *part)
+		log.Fatalf("part %q: products, vectors, bytes or bf16 is wanted", *part)
 	}
 	Generate()
 }

@@ -15,18 +15,26 @@ import (
 const leaf = 512
 
 func (t *target) reductions() {
-	t.leaves()
-	t.oneLeaf()
+	t.leaves("Leaves", true)
+	t.leaves("SumLeaves", false)
+	t.eightLeaves("Leaves8", true)
+	t.eightLeaves("SumLeaves8", false)
+	t.oneLeaf("Leaf", true)
+	t.oneLeaf("SumLeaf", false)
 	t.sumRows()
 	t.nonFinite()
 	t.maximum()
-	t.softmax()
+	t.rowKernels()
 }
 
-// product adds four products of a and b to a sum; each is exact in float64.
-func product(a, b Mem, sum Register) {
+// product adds four products of a and b to a sum; each is exact in float64. Without times it adds a alone.
+func product(a, b Mem, sum Register, times bool) {
 	x, y := YMM(), YMM()
 	VCVTPS2PD(a, x)
+	if !times {
+		VADDPD(x, sum, sum)
+		return
+	}
 	VCVTPS2PD(b, y)
 	VFMADD231PD(y, x, sum)
 }
@@ -42,10 +50,18 @@ func addUp(s VecVirtual) Register {
 	return r
 }
 
-func (t *target) leaves() {
+// terms is what is added up.
+func terms(times bool) string {
+	if times {
+		return "float64(a[i])*float64(b[i])"
+	}
+	return "float64(a[i])"
+}
+
+func (t *target) leaves(name string, times bool) {
 	for count := 4; count >= 2; count-- {
-		t.function(fmt.Sprintf("Leaves%d", count), "func(a, b *float32) (s0, s1, s2, s3 float64)",
-			fmt.Sprintf("returns the sums of float64(a[i])*float64(b[i]) of the first %d leaves of %d values.", count, leaf))
+		t.function(fmt.Sprint(name, count), "func(a, b *float32) (s0, s1, s2, s3 float64)",
+			fmt.Sprintf("returns the sums of %s of the first %d leaves of %d values.", terms(times), count, leaf))
 		a, b, k := Load(Param("a"), GP64()), Load(Param("b"), GP64()), GP64()
 		var sums []VecVirtual
 		for range count {
@@ -59,9 +75,11 @@ func (t *target) leaves() {
 			// The leaves after these: so many short streams are more than the
 			// processor foresees.
 			PREFETCHT0(Mem{Base: a, Disp: 4 * leaf * (i + 4)})
-			PREFETCHT0(Mem{Base: b, Disp: 4 * leaf * (i + 4)})
+			if times {
+				PREFETCHT0(Mem{Base: b, Disp: 4 * leaf * (i + 4)})
+			}
 			for part := 0; part < 64; part += 16 {
-				product(Mem{Base: a, Disp: 4*leaf*i + part}, Mem{Base: b, Disp: 4*leaf*i + part}, s)
+				product(Mem{Base: a, Disp: 4*leaf*i + part}, Mem{Base: b, Disp: 4*leaf*i + part}, s, times)
 			}
 		}
 		ADDQ(U8(64), a)
@@ -85,16 +103,52 @@ func (t *target) leaves() {
 	}
 }
 
-func (t *target) oneLeaf() {
-	t.function("Leaf", "func(n int, a, b *float32) float64",
-		fmt.Sprintf("returns the sum of float64(a[i])*float64(b[i]) of a leaf of n values, at most %d.", leaf))
+// eightLeaves goes through four streams of two leaves each, which is how far apart pages are: the processor foresees one stream a page.
+func (t *target) eightLeaves(name string, times bool) {
+	t.function(name, "func(a, b *float32) float64", fmt.Sprintf("returns the sum of %s of eight leaves of %d values.", terms(times), leaf))
+	a, b, k, half := Load(Param("a"), GP64()), Load(Param("b"), GP64()), GP64(), GP64()
+	var sums, pairs []VecVirtual
+	for range 4 {
+		s, first := YMM(), XMM()
+		VXORPS(s, s, s)
+		VXORPS(first, first, first)
+		sums, pairs = append(sums, s), append(pairs, first)
+	}
+	MOVQ(U32(2), half)
+	Label("leaf")
+	MOVQ(U32(leaf/16), k)
+	Label("loop")
+	for i, s := range sums {
+		for part := 0; part < 64; part += 16 {
+			product(Mem{Base: a, Disp: 8*leaf*i + part}, Mem{Base: b, Disp: 8*leaf*i + part}, s, times)
+		}
+	}
+	ADDQ(U8(64), a)
+	ADDQ(U8(64), b)
+	DECQ(k)
+	JNZ(LabelRef("loop"))
+	for i, s := range sums {
+		VADDSD(addUp(s), pairs[i], pairs[i]) // 0 + the first, which changes no bit, then the second
+		VXORPS(s, s, s)
+	}
+	DECQ(half)
+	JNZ(LabelRef("leaf"))
+	VADDSD(pairs[1], pairs[0], pairs[0])
+	VADDSD(pairs[3], pairs[2], pairs[2])
+	VADDSD(pairs[2], pairs[0], pairs[0])
+	t.result64(pairs[0])
+}
+
+func (t *target) oneLeaf(name string, times bool) {
+	t.function(name, "func(n int, a, b *float32) float64",
+		fmt.Sprintf("returns the sum of %s of a leaf of n values, at most %d.", terms(times), leaf))
 	n, a, b := Load(Param("n"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
 	s := YMM()
 	VXORPS(s, s, s)
 	Label("loop")
 	CMPQ(n, U8(4))
 	JLT(LabelRef("rest"))
-	product(Mem{Base: a}, Mem{Base: b}, s)
+	product(Mem{Base: a}, Mem{Base: b}, s, times)
 	ADDQ(U8(16), a)
 	ADDQ(U8(16), b)
 	SUBQ(U8(4), n)
@@ -108,10 +162,14 @@ func (t *target) oneLeaf() {
 	JZ(LabelRef("sum"))
 	x, y := XMM(), XMM()
 	VMOVSS(Mem{Base: a}, x)
-	VMOVSS(Mem{Base: b}, y)
 	VCVTSS2SD(x, x, x)
-	VCVTSS2SD(y, y, y)
-	VFMADD231SD(y, x, first) // leaves the second lane
+	if times {
+		VMOVSS(Mem{Base: b}, y)
+		VCVTSS2SD(y, y, y)
+		VFMADD231SD(y, x, first) // leaves the second lane
+	} else {
+		VADDSD(x, first, first)
+	}
 	ADDQ(U8(4), a)
 	ADDQ(U8(4), b)
 	DECQ(n)
@@ -212,7 +270,7 @@ func (t *target) across(r Register, op func(...Op)) Register {
 		op(half, v.AsY(), v.AsY())
 	}
 	half := XMM()
-	VEXTRACTF128(U8(1), v.AsY(), half)
+	t.upper(v.AsY(), half)
 	op(half, v.AsX(), v.AsX())
 	VPERMILPS(U8(0x4e), v.AsX(), half)
 	op(half, v.AsX(), v.AsX())
@@ -258,57 +316,12 @@ func (t *target) maximum() {
 	t.result(t.across(most, VMAXPS))
 }
 
-// softmax writes the exponentials of a row and their sum in float64.
-func (t *target) softmax() {
-	t.function("ExpSum", "func(n int, dst, x *float32, top float32) float64",
-		"is dst[i] = exp(x[i]-top) for n values and returns their sum.")
-	n, dst, x := Load(Param("n"), GP64()), Load(Param("dst"), GP64()), Load(Param("x"), GP64())
-	top := t.broadcast(argument("top"))
-	high, low := t.expBounds()
-	sum := t.vec()
-	t.zero(sum)
-	t.each(n, 1, func(p place) {
-		v := p.load(x)
-		VSUBPS(top, v, v)
-		t.exp(v, high, low)
-		p.store(v, dst)
-		if p.mask != nil { // the other lanes hold exp(-top)
-			if t.wide() {
-				VMOVAPS_Z(v, p.mask.r, v)
-			} else {
-				VANDPS(p.mask.r, v, v)
-			}
-		}
-		lowHalf, highHalf := v.(VecVirtual).AsX(), XMM()
-		wideLow, wideHigh := t.vec(), t.vec()
-		if t.wide() {
-			h := YMM()
-			VEXTRACTF64X4(U8(1), v, h)
-			VCVTPS2PD(v.(VecVirtual).AsY(), wideLow)
-			VCVTPS2PD(h, wideHigh)
-		} else {
-			VEXTRACTF128(U8(1), v, highHalf)
-			VCVTPS2PD(lowHalf, wideLow)
-			VCVTPS2PD(highHalf, wideHigh)
-		}
-		VADDPD(wideHigh, wideLow, wideLow)
-		VADDPD(wideLow, sum, sum)
-	})
-	s := sum.(VecVirtual)
-	if t.wide() {
-		h := YMM()
-		VEXTRACTF64X4(U8(1), s, h)
-		VADDPD(h, s.AsY(), s.AsY())
-	}
-	h := XMM()
-	VEXTRACTF128(U8(1), s.AsY(), h)
-	VADDPD(h, s.AsX(), s.AsX())
-	VPERMILPD(U8(1), s.AsX(), h)
-	VADDSD(h, s.AsX(), s.AsX())
+// result64 returns the first lane as a float64.
+func (t *target) result64(r Register) {
 	to, err := ReturnIndex(0).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	VMOVSD(s.AsX(), to.Addr)
+	VMOVSD(r, to.Addr)
 	t.end()
 }

@@ -1,0 +1,3 @@
+module github.com/descent-go/descent/internal/kernel/_neon
+
+go 1.26.0
