@@ -50,6 +50,8 @@ func (c Code) body(p Precision) any {
 	switch {
 	case p == Float64 && c.F64 != nil:
 		return c.F64
+	case p == BFloat16 && c.BF16 != nil:
+		return c.BF16
 	case p != Float64 && c.F32 != nil:
 		return c.F32
 	}

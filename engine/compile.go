@@ -133,8 +133,8 @@ func lay(g *Graph, o Options) (*layout, error) {
 	if o.Rows < 1 {
 		return nil, fmt.Errorf("compile for %d rows: the largest batch, at least 1, is wanted", o.Rows)
 	}
-	if o.Precision != Float32 && o.Precision != Float64 {
-		return nil, fmt.Errorf("precision %v is not available on this machine; float32 and float64 are", o.Precision)
+	if o.Precision > Float64 {
+		return nil, fmt.Errorf("there is no %v; float32, bfloat16 and float64 are possible", o.Precision)
 	}
 	kernels, err := kernelSet(o.Kernels)
 	if err != nil {

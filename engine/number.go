@@ -12,7 +12,7 @@ import (
 func (b *builder) number(_ *Graph, o Options) error {
 	params, states := map[string]Param{}, map[string]Param{}
 	if o.Weights != nil {
-		if p := o.Weights.Precision(); p != o.Precision {
+		if p := o.Weights.Precision(); p != o.Precision.stored() {
 			return fmt.Errorf("the plan is %v and its weights are %v; compile it for the precision of the weights", o.Precision, p)
 		}
 		for _, p := range o.Weights.params {

@@ -24,7 +24,10 @@ type Conditions struct {
 // Code is an operation's body in each precision that it offers. A nil field means that it does not run there.
 type Code struct {
 	F32 Body[float32]
-	F64 Body[float64]
+	// BF16 takes the place of F32 in plans of precision bfloat16, where an operation has products: they are of numbers rounded to bfloat16, with
+	// float32 sums. Nil: F32 runs there too.
+	BF16 Body[float32]
+	F64  Body[float64]
 }
 
 // Body is an operation as code. Forks of a plan run one Body at the same time, so it does not change once [Op].Code has made it; what it

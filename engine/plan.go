@@ -13,7 +13,7 @@ type Precision uint8
 
 const (
 	Float32  Precision = iota
-	BFloat16           // products of bfloat16 numbers, everything else float32
+	BFloat16           // products of bfloat16 numbers with float32 sums; weights, gradients and everything else float32
 	Float64
 )
 
@@ -27,15 +27,25 @@ func (p Precision) String() string {
 	return fmt.Sprintf("precision %d", uint8(p))
 }
 
-// ParsePrecision reads float32 or float64.
+// stored is the precision of weights, gradients and activations: a plan in bfloat16 runs on float32 weights, and so may one in float32 beside it.
+func (p Precision) stored() Precision {
+	if p == BFloat16 {
+		return Float32
+	}
+	return p
+}
+
+// ParsePrecision reads float32, bfloat16 or float64, or their short names fp32, bf16, fp64.
 func ParsePrecision(name string) (Precision, error) {
 	switch name {
 	case "float32", "fp32":
 		return Float32, nil
+	case "bfloat16", "bf16":
+		return BFloat16, nil
 	case "float64", "fp64":
 		return Float64, nil
 	}
-	return 0, fmt.Errorf("unknown precision %q; float32 and float64 are possible", name)
+	return 0, fmt.Errorf("unknown precision %q; float32, bfloat16 and float64 are possible", name)
 }
 
 // Options are what a plan is compiled for.

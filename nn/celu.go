@@ -27,8 +27,8 @@ func (l CELU) Build(g *engine.Graph, x ...engine.Value) engine.Value {
 func (CELU) Type(in []engine.Type) (engine.Type, error) { return sameType(in) }
 
 // Code implements [engine.Op].
-func (l CELU) Code([]engine.Type, engine.Conditions) engine.Code {
-	return exponential(1, l.Alpha, l.Alpha)
+func (l CELU) Code(_ []engine.Type, c engine.Conditions) engine.Code {
+	return exponential(c, 1, l.Alpha, l.Alpha)
 }
 
 func (CELU) start() engine.Init { return He{} }

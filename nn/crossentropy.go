@@ -93,29 +93,12 @@ func (b crossEntropy[T]) Traits() engine.Traits {
 }
 
 func (b crossEntropy[T]) Forward(s *engine.Step[T]) {
-	for r := range s.Rows {
-		row := func(x []T) []T { return x[r*b.n : (r+1)*b.n] }
-		s.Out[r] = T(b.k.CrossEntropy(row(s.Saved[0]), row(s.In[0]), int(s.In[1][r])))
-	}
+	b.k.CrossEntropyRows(s.Rows, b.n, s.Out, s.Saved[0], b.n, s.In[0], b.n, s.In[1])
 }
 
 func (b crossEntropy[T]) Backward(s *engine.Step[T]) {
-	if s.GradIn[0] == nil {
-		return
-	}
-	for r := range s.Rows {
-		class, d := int(s.In[1][r]), s.GradOut[r]
-		p, dx := s.Saved[0][r*b.n:(r+1)*b.n], s.GradIn[0][r*b.n:(r+1)*b.n]
-		for j, v := range p {
-			if j == class {
-				v--
-			}
-			if s.First[0] {
-				dx[j] = v * d
-			} else {
-				dx[j] += T(v * d)
-			}
-		}
+	if s.GradIn[0] != nil {
+		b.k.CrossEntropyBack(s.Rows, b.n, s.GradIn[0], b.n, s.Saved[0], b.n, s.In[1], s.GradOut, !s.First[0])
 	}
 }
 

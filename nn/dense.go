@@ -89,89 +89,257 @@ func (o DenseOp) Absorb(next engine.Op, _ int) (engine.Op, bool) {
 
 // Code implements [engine.Op].
 func (o DenseOp) Code(in []engine.Type, c engine.Conditions) engine.Code {
-	return engine.Code{F32: newAffine[float32](o, in, c), F64: newAffine[float64](o, in, c)}
+	return engine.Code{F32: newAffine[float32](o, in, c), BF16: newAffineBFloat16(o, in, c), F64: newAffine[float64](o, in, c)}
 }
 
+// affine is the body. Each of the three products is cut into pieces of whole neurons, or of whole inputs, so that every piece passes over
+// all of the other operand: a large one is rearranged (packed) once for all pieces.
 type affine[T engine.Float] struct {
 	k             *kernel.Table[T]
 	then          func(dst, x []T)
 	back          func(dx, y, dy []T, add bool)
+	relu          bool // the activation is one that products and the pass over δ do on the way
 	units, inputs int
+	rows          int  // the largest batch
+	training      bool // a backward pass may follow
+	turned        bool // W is kept transposed, for a few rows
 }
 
+// fewRows is up to how many rows predicting reads W transposed, one number of x after the other over all neurons: such a product is bound
+// by how fast W comes from its cache.
+const fewRows = 3
+
 func newAffine[T engine.Float](o DenseOp, in []engine.Type, c engine.Conditions) *affine[T] {
-	b := &affine[T]{k: table[T](c), units: in[1].Shape[0], inputs: in[1].Shape[1]}
+	b := &affine[T]{k: table[T](c), units: in[1].Shape[0], inputs: in[1].Shape[1], rows: c.Rows, training: c.Training}
 	b.then, b.back = activate(b.k, o.Then)
+	b.relu = o.Then == reluActivation
+	b.turned = !c.Training && c.Rows <= fewRows
 	return b
 }
 
+// Traits implements [engine.Traiter].
 func (b *affine[T]) Traits() engine.Traits {
-	return engine.Traits{First: true, ForgetsOut: b.back == nil}
+	t := engine.Traits{First: true, ForgetsOut: b.back == nil}
+	if b.turned {
+		t.Packed = b.units * b.inputs
+	}
+	if large(b.rows, b.units, b.inputs) {
+		t.Scratch = kernel.PackedLen(b.rows, b.inputs)
+		if b.training {
+			t.Scratch = max(t.Scratch, kernel.PackedLen(b.rows, b.units)+kernel.PackedLen(b.units, b.rows))
+		}
+	}
+	return t
 }
 
+// Pack implements [engine.Packer].
+func (b *affine[T]) Pack(s *engine.Step[T]) {
+	for j := range b.units {
+		for p, w := range s.In[1][j*b.inputs : (j+1)*b.inputs] {
+			s.Packed[p*b.units+j] = w
+		}
+	}
+}
+
+// Forward implements [engine.Body].
 func (b *affine[T]) Forward(s *engine.Step[T]) {
-	s.Each(cut(s.Rows, b.units, b.inputs).pieces(), (*affineForward[T])(b))
+	if large(s.Rows, b.units, b.inputs) {
+		s.Each((s.Rows+kernel.PackRows-1)/kernel.PackRows, (*affineTake[T])(b))
+		s.Each(across(b.units), (*affineForward[T])(b))
+		return
+	}
+	s.Each(cut(s.Rows, b.units, b.inputs, false).pieces(), (*affineForward[T])(b))
 }
 
+// Backward implements [engine.Body].
 func (b *affine[T]) Backward(s *engine.Step[T]) {
-	if b.back != nil {
-		s.Each((s.Rows+slab-1)/slab, (*affineDelta[T])(b))
+	shared := large(s.Rows, b.units, b.inputs)
+	if shared || b.back != nil || b.bias(s) != nil {
+		s.Each(b.bands(s), (*affineDelta[T])(b))
 	}
+	input, weight := 0, 0
 	if s.GradIn[0] != nil {
-		s.Each(cut(s.Rows, b.inputs, b.units).pieces(), (*affineInput[T])(b))
+		input = b.inputPieces(s)
 	}
-	bias := len(s.In) == 3 && s.GradIn[2] != nil
 	if s.GradIn[1] != nil {
-		s.Each(cut(b.units, b.inputs, s.Rows).pieces(), (*affineWeight[T])(b))
+		weight = b.weightPieces(s)
 	}
-	if bias {
-		b.k.SumRows(s.Rows, b.units, s.GradIn[2], s.GradOut, b.units, !s.First[2])
+	s.Each(input+weight, (*affineProducts[T])(b))
+}
+
+// bias is where the gradient of the bias goes, nil if it is not wanted.
+func (b *affine[T]) bias(s *engine.Step[T]) []T {
+	if len(s.In) < 3 {
+		return nil
 	}
+	return s.GradIn[2]
+}
+
+// packs are the places of δ and of its transpose, both packed, on the way back.
+func (b *affine[T]) packs(s *engine.Step[T]) (delta, turned []T) {
+	n := kernel.PackedLen(s.Rows, b.units)
+	return s.Scratch[:n], s.Scratch[n:]
+}
+
+// affineTake packs some rows of x.
+type affineTake[T engine.Float] affine[T]
+
+func (b *affineTake[T]) Do(s *engine.Step[T], i int, _ []T) {
+	r0 := i * kernel.PackRows
+	b.k.PackA(s.Scratch, s.Rows, b.inputs, s.In[0], b.inputs, false, r0, min(r0+kernel.PackRows, s.Rows), 0, b.inputs)
 }
 
 // affineForward computes a block of y.
 type affineForward[T engine.Float] affine[T]
 
 func (b *affineForward[T]) Do(s *engine.Step[T], i int, _ []T) {
-	r0, r1, c0, c1 := cut(s.Rows, b.units, b.inputs).block(i)
-	b.k.GemmNT(r1-r0, c1-c0, b.inputs, s.In[0][r0*b.inputs:], b.inputs, s.In[1][c0*b.inputs:], b.inputs, s.Out[r0*b.units+c0:], b.units, false)
+	p := kernel.Product[T]{K: b.inputs, A: s.In[0], LDA: b.inputs, B: s.In[1], LDB: b.inputs, TransB: true, C: s.Out, LDC: b.units, Relu: b.relu}
 	if len(s.In) == 3 {
-		b.k.AddBias(r1-r0, c1-c0, s.Out[r0*b.units+c0:], b.units, s.In[2][c0:c1])
+		p.Bias = s.In[2]
 	}
-	if b.then != nil {
-		for r := r0; r < r1; r++ {
-			y := s.Out[r*b.units+c0 : r*b.units+c1]
-			b.then(y, y)
-		}
+	g := grid{}
+	if large(s.Rows, b.units, b.inputs) {
+		p.A, p.Packed = s.Scratch, true
+		g = columns(s.Rows, b.units)
+	} else {
+		g = cut(s.Rows, b.units, b.inputs, false)
+	}
+	if b.turned {
+		p.B, p.LDB, p.TransB = s.Packed, b.units, false
+	}
+	multiply(b.k, p, g, i)
+	if b.then == nil || b.relu {
+		return
+	}
+	r0, r1, c0, c1 := g.block(i)
+	for r := r0; r < r1; r++ {
+		y := s.Out[r*b.units+c0 : r*b.units+c1]
+		b.then(y, y)
 	}
 }
 
-// slab is the rows of a piece of affineDelta.
-const slab = 32
+// multiply computes piece i of a product that is given whole.
+func multiply[T engine.Float](k *kernel.Table[T], p kernel.Product[T], g grid, i int) {
+	r0, r1, c0, c1 := g.block(i)
+	p.M, p.N = r1-r0, c1-c0
+	switch {
+	case p.TransA:
+		p.A = p.A[r0:]
+	default: // r0 is 0 where A is packed
+		p.A = p.A[r0*p.LDA:]
+	}
+	if p.TransB {
+		p.B = p.B[c0*p.LDB:]
+	} else {
+		p.B = p.B[c0:]
+	}
+	p.C = p.C[r0*p.LDC+c0:]
+	if p.Bias != nil {
+		p.Bias = p.Bias[c0:c1]
+	}
+	k.Multiply(p)
+}
 
-// affineDelta turns the gradient by y into δ, in place.
+// affineDelta turns some columns of the gradient by y into δ, in place, sums them for the bias, and packs them where products share them.
 type affineDelta[T engine.Float] affine[T]
 
+// bands is the number of pieces of affineDelta.
+func (b *affine[T]) bands(s *engine.Step[T]) int { return (b.units + b.band(s) - 1) / b.band(s) }
+
+// band is the columns of a piece: few where they are packed while they are in a near cache, else enough to pay for a piece.
+func (b *affine[T]) band(s *engine.Step[T]) int {
+	const least = 1 << 14 // elements
+	if large(s.Rows, b.units, b.inputs) {
+		return kernel.PackRows
+	}
+	return max(kernel.PackRows, (least/s.Rows+kernel.PackRows-1)/kernel.PackRows*kernel.PackRows)
+}
+
 func (b *affineDelta[T]) Do(s *engine.Step[T], i int, _ []T) {
-	from, to := i*slab*b.units, min((i+1)*slab, s.Rows)*b.units
-	delta := s.GradOut[from:to]
-	b.back(delta, s.Out[from:to], delta, false)
+	whole := (*affine[T])(b)
+	c0 := i * whole.band(s)
+	c1 := min(c0+whole.band(s), b.units)
+	delta, out, sum := s.GradOut[c0:], []T(nil), whole.bias(s)
+	first := true
+	if sum != nil {
+		sum, first = sum[c0:c1], s.First[2]
+	}
+	switch {
+	case b.relu:
+		out = s.Out[c0:]
+	case b.back != nil:
+		for r := range s.Rows {
+			d := s.GradOut[r*b.units+c0 : r*b.units+c1]
+			b.back(d, s.Out[r*b.units+c0:], d, false)
+		}
+	}
+	b.k.Delta(s.Rows, c1-c0, delta, b.units, out, b.units, sum, !first)
+	if !large(s.Rows, b.units, b.inputs) {
+		return
+	}
+	straight, turned := whole.packs(s)
+	if s.GradIn[0] != nil {
+		b.k.PackA(straight, s.Rows, b.units, s.GradOut, b.units, false, 0, s.Rows, c0, c1)
+	}
+	if s.GradIn[1] != nil {
+		b.k.PackA(turned, b.units, s.Rows, s.GradOut, b.units, true, c0, c1, 0, s.Rows)
+	}
 }
 
-// affineInput computes a block of δ W.
-type affineInput[T engine.Float] affine[T]
+// affineProducts computes a block of δ W, or then of δᵀ x.
+type affineProducts[T engine.Float] affine[T]
 
-func (b *affineInput[T]) Do(s *engine.Step[T], i int, _ []T) {
-	r0, r1, c0, c1 := cut(s.Rows, b.inputs, b.units).block(i)
-	b.k.GemmNN(r1-r0, c1-c0, b.units, s.GradOut[r0*b.units:], b.units, s.In[1][c0:], b.inputs, s.GradIn[0][r0*b.inputs+c0:], b.inputs, !s.First[0])
+func (b *affineProducts[T]) Do(s *engine.Step[T], i int, _ []T) {
+	whole := (*affine[T])(b)
+	if s.GradIn[0] != nil {
+		if n := whole.inputPieces(s); i >= n {
+			i -= n
+		} else {
+			whole.input(s, i)
+			return
+		}
+	}
+	whole.weight(s, i)
 }
 
-// affineWeight computes a block of δᵀ x.
-type affineWeight[T engine.Float] affine[T]
+func (b *affine[T]) inputPieces(s *engine.Step[T]) int {
+	if large(s.Rows, b.units, b.inputs) {
+		return across(b.inputs)
+	}
+	return cut(s.Rows, b.inputs, b.units, false).pieces()
+}
 
-func (b *affineWeight[T]) Do(s *engine.Step[T], i int, _ []T) {
-	r0, r1, c0, c1 := cut(b.units, b.inputs, s.Rows).block(i)
-	b.k.GemmTN(r1-r0, c1-c0, s.Rows, s.GradOut[r0:], b.units, s.In[0][c0:], b.inputs, s.GradIn[1][r0*b.inputs+c0:], b.inputs, !s.First[1])
+// input computes a block of δ W.
+func (b *affine[T]) input(s *engine.Step[T], i int) {
+	p := kernel.Product[T]{K: b.units, A: s.GradOut, LDA: b.units, B: s.In[1], LDB: b.inputs, C: s.GradIn[0], LDC: b.inputs, Add: !s.First[0]}
+	g := columns(s.Rows, b.inputs)
+	if large(s.Rows, b.units, b.inputs) {
+		p.A, _ = b.packs(s)
+		p.Packed = true
+	} else {
+		g = cut(s.Rows, b.inputs, b.units, false)
+	}
+	multiply(b.k, p, g, i)
+}
+
+func (b *affine[T]) weightPieces(s *engine.Step[T]) int {
+	if large(s.Rows, b.units, b.inputs) {
+		return across(b.inputs)
+	}
+	return cut(b.units, b.inputs, s.Rows, true).pieces()
+}
+
+// weight computes a block of δᵀ x.
+func (b *affine[T]) weight(s *engine.Step[T], i int) {
+	p := kernel.Product[T]{K: s.Rows, A: s.GradOut, LDA: b.units, TransA: true, B: s.In[0], LDB: b.inputs, C: s.GradIn[1], LDC: b.inputs, Add: !s.First[1]}
+	g := columns(b.units, b.inputs)
+	if large(s.Rows, b.units, b.inputs) {
+		_, p.A = b.packs(s)
+		p.LDA, p.TransA, p.Packed = s.Rows, false, true
+	} else {
+		g = cut(b.units, b.inputs, s.Rows, true)
+	}
+	multiply(b.k, p, g, i)
 }
 
 // RowNorms implements [engine.RowNorms]: a row's own gradient is δᵀ x and δ, so its squared norm is |δ|² (|x|² + 1).

@@ -28,23 +28,22 @@ func (l ELU) Build(g *engine.Graph, x ...engine.Value) engine.Value {
 func (ELU) Type(in []engine.Type) (engine.Type, error) { return sameType(in) }
 
 // Code implements [engine.Op].
-func (l ELU) Code([]engine.Type, engine.Conditions) engine.Code { return exponential(1, l.Alpha, 1) }
+func (l ELU) Code(_ []engine.Type, c engine.Conditions) engine.Code {
+	return exponential(c, 1, l.Alpha, 1)
+}
 
 func (ELU) start() engine.Init { return He{} }
 
 // exponential is the family of [ELU], [SELU] and [CELU]: y = positive·x where x > 0, negative (exp(x / width) - 1) elsewhere.
-func exponential(positive, negative, width float64) engine.Code {
-	f := func(x float64) float64 {
-		if x > 0 {
-			return positive * x
-		}
-		return negative * kernel.Expm1(x/width)
+func exponential(c engine.Conditions, positive, negative, width float64) engine.Code {
+	h := kernel.ELU{Positive: positive, Negative: negative, Width: width}
+	return engine.Code{F32: exponentialBody[float32](c, h), F64: exponentialBody[float64](c, h)}
+}
+
+func exponentialBody[T engine.Float](c engine.Conditions, h kernel.ELU) pointwise[T] {
+	k := table[T](c)
+	return pointwise[T]{
+		forward: func(dst, x []T) { k.ELU(dst, x, h) },
+		fromIn:  func(dx, x, dy []T, add bool) { k.ELUBack(dx, x, dy, add, h) },
 	}
-	slope := func(x float64) float64 {
-		if x > 0 {
-			return positive
-		}
-		return negative / width * kernel.Exp(x/width)
-	}
-	return curve(f, slope)
 }

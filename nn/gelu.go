@@ -1,11 +1,6 @@
 package nn
 
-import (
-	"math"
-
-	"github.com/descent-go/descent/engine"
-	"github.com/descent-go/descent/internal/kernel"
-)
+import "github.com/descent-go/descent/engine"
 
 // GELU is the Gaussian error linear unit: y = x Φ(x) with Φ(x) = ½ (1 + erf(x / √2)), the standard normal distribution function; its
 // derivative is Φ(x) + x exp(-x²/2) / √(2π) (Hendrycks and Gimpel, "Gaussian error linear units", 2016, section 2). With Tanh it is the
@@ -22,38 +17,21 @@ func (l GELU) Build(g *engine.Graph, x ...engine.Value) engine.Value { return un
 func (GELU) Type(in []engine.Type) (engine.Type, error) { return sameType(in) }
 
 // Code implements [engine.Op].
-func (l GELU) Code([]engine.Type, engine.Conditions) engine.Code {
+func (l GELU) Code(_ []engine.Type, c engine.Conditions) engine.Code {
 	if l.Tanh {
-		return curve(geluTanh, geluTanhSlope)
+		return engine.Code{F32: geluTanh[float32](c), F64: geluTanh[float64](c)}
 	}
-	return curve(geluErf, geluErfSlope)
+	return engine.Code{F32: gelu[float32](c), F64: gelu[float64](c)}
 }
 
 func (GELU) start() engine.Init { return He{} }
 
-func normalBelow(x float64) float64 { return 0.5 * (1 + kernel.Erf(x/math.Sqrt2)) }
-
-func geluErf(x float64) float64 { return gate(x, normalBelow(x)) }
-
-func geluErfSlope(x float64) float64 {
-	const peak = 0.3989422804014326779399460599343819 // 1/√(2π)
-	return normalBelow(x) + gate(x, peak*kernel.Exp(-0.5*float64(x*x)))
+func gelu[T engine.Float](c engine.Conditions) pointwise[T] {
+	k := table[T](c)
+	return pointwise[T]{forward: k.GELU, fromIn: k.GELUBack}
 }
 
-// geluShare is ½ (1 + tanh(u)), written as a sigmoid, which does not cancel for negative u, and du/dx.
-func geluShare(x float64) (share, du float64) {
-	const scale = 0.79788456080286535587989211986876 // √(2/π)
-	x2 := float64(x * x)
-	u := float64(scale*x) * (1 + float64(0.044715*x2))
-	return kernel.Sigmoid(2 * u), scale * (1 + float64(3*0.044715*x2))
-}
-
-func geluTanh(x float64) float64 {
-	share, _ := geluShare(x)
-	return gate(x, share)
-}
-
-func geluTanhSlope(x float64) float64 {
-	share, du := geluShare(x)
-	return share + gate(2*du*x, float64(share*(1-share)))
+func geluTanh[T engine.Float](c engine.Conditions) pointwise[T] {
+	k := table[T](c)
+	return pointwise[T]{forward: k.GELUTanh, fromIn: k.GELUTanhBack}
 }

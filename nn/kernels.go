@@ -16,7 +16,7 @@ func table[T engine.Float](c engine.Conditions) *kernel.Table[T] {
 	return t
 }
 
-// grid cuts a matrix product of m x n results, each a sum of k products, into pieces by its size alone.
+// grid is a matrix product of m x n results that is cut into pieces by its size alone.
 type grid struct{ m, n, high, wide, across int }
 
 const (
@@ -24,17 +24,18 @@ const (
 	// little and small networks are not cut at all.
 	pieceWork = 1 << 20
 	maxPieces = 32
-	// Blocks below these edges pack more than they compute.
+	// Blocks below these edges copy more than they compute.
 	leastHigh, leastWide = 32, 64
 	// pieceEdge keeps the blocks of vector kernels whole.
 	pieceEdge = 16
 )
 
-func cut(m, n, k int) grid {
-	g := grid{m: m, n: n, high: m, wide: n, across: 1}
+// cut cuts a product of m x n results, each a sum of k products: its columns, then its rows, or with tall its rows first.
+func cut(m, n, k int, tall bool) grid {
+	g := grid{m: m, n: n, high: m, wide: n}
 	for pieces := 1; pieces < maxPieces && float64(g.high)*float64(g.wide)*float64(k) > 2*pieceWork; pieces *= 2 {
 		switch {
-		case g.wide > leastWide && (g.wide >= g.high || g.high <= leastHigh):
+		case g.wide > leastWide && !(tall && g.high > leastHigh):
 			g.wide = roundUp((g.wide + 1) / 2)
 		case g.high > leastHigh:
 			g.high = roundUp((g.high + 1) / 2)
@@ -45,6 +46,25 @@ func cut(m, n, k int) grid {
 	g.across = (n + g.wide - 1) / g.wide
 	return g
 }
+
+// large reports whether the products of a dense layer are so large that they share a packed operand: what is packed is read often enough, and
+// one more hand-over to other threads counts for nothing.
+func large(rows, units, inputs int) bool {
+	return rows >= 64 && units >= 64 && inputs >= 64 && float64(rows)*float64(units)*float64(inputs) >= 1<<24
+}
+
+// columns cuts a large product into columns only, as many as the widest tile of any kernel set has, or twice as many.
+func columns(m, n int) grid {
+	g := grid{m: m, n: n, high: m, wide: kernel.PackRows}
+	if n >= 1024 {
+		g.wide *= 2
+	}
+	g.across = (n + g.wide - 1) / g.wide
+	return g
+}
+
+// across is the number of pieces of columns.
+func across(n int) int { return columns(1, n).across }
 
 func roundUp(n int) int { return (n + pieceEdge - 1) / pieceEdge * pieceEdge }
 

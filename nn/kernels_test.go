@@ -5,23 +5,29 @@ import "testing"
 // A grid covers every result once, whatever its size, and blocks that can be larger are not cut below their least edges.
 func TestGridCoversEachResultOnce(t *testing.T) {
 	for _, s := range [][3]int{{1, 1, 1}, {1, 128, 784}, {32, 128, 784}, {69, 256, 300}, {128, 512, 784}, {512, 2048, 2048}, {1, 1 << 20, 64}, {1 << 20, 1, 64}, {33, 65, 1 << 16}} {
-		g := cut(s[0], s[1], s[2])
-		covered := 0
-		for i := range g.pieces() {
-			r0, r1, c0, c1 := g.block(i)
-			if r0 >= r1 || c0 >= c1 || r1 > s[0] || c1 > s[1] {
-				t.Errorf("%v: piece %d is rows %d to %d, columns %d to %d", s, i, r0, r1, c0, c1)
-			}
-			covered += (r1 - r0) * (c1 - c0)
-		}
-		if covered != s[0]*s[1] {
-			t.Errorf("%v: %d results are covered, %d are there", s, covered, s[0]*s[1])
-		}
-		if g.pieces() > 1 && g.high < min(leastHigh, s[0]) && g.wide < min(leastWide, s[1]) {
-			t.Errorf("%v: blocks of %d x %d", s, g.high, g.wide)
+		for _, g := range []grid{cut(s[0], s[1], s[2], false), cut(s[0], s[1], s[2], true), columns(s[0], s[1])} {
+			coversOnce(t, s, g)
 		}
 	}
-	if n := cut(69, 256, 300).pieces(); n < 2 {
+	if n := cut(69, 256, 300, false).pieces(); n < 2 {
 		t.Errorf("the case of several pieces in TestOperations has %d", n)
+	}
+}
+
+func coversOnce(t *testing.T, s [3]int, g grid) {
+	t.Helper()
+	covered := 0
+	for i := range g.pieces() {
+		r0, r1, c0, c1 := g.block(i)
+		if r0 >= r1 || c0 >= c1 || r1 > s[0] || c1 > s[1] {
+			t.Errorf("%v: piece %d is rows %d to %d, columns %d to %d", s, i, r0, r1, c0, c1)
+		}
+		covered += (r1 - r0) * (c1 - c0)
+	}
+	if covered != s[0]*s[1] {
+		t.Errorf("%v: %d results are covered, %d are there", s, covered, s[0]*s[1])
+	}
+	if g.pieces() > 1 && g.high < min(leastHigh, s[0]) && g.wide < min(leastWide, s[1]) {
+		t.Errorf("%v: blocks of %d x %d", s, g.high, g.wide)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // LayerNorm gives each row mean 0 and variance 1 over its elements, then a learned scale γ and shift β for each of them (Ba, Kiros and Hinton,
@@ -64,14 +65,15 @@ func (LayerNormOp) Type(in []engine.Type) (engine.Type, error) {
 }
 
 // Code implements [engine.Op].
-func (o LayerNormOp) Code(in []engine.Type, _ engine.Conditions) engine.Code {
+func (o LayerNormOp) Code(in []engine.Type, c engine.Conditions) engine.Code {
 	n := in[1].Shape.Size()
 	groups := in[0].Shape.Size() / n
-	return engine.Code{F32: layerNorm[float32]{o, n, groups}, F64: layerNorm[float64]{o, n, groups}}
+	return engine.Code{F32: layerNorm[float32]{o, table[float32](c), n, groups}, F64: layerNorm[float64]{o, table[float64](c), n, groups}}
 }
 
 type layerNorm[T engine.Float] struct {
 	LayerNormOp
+	k         *kernel.Table[T]
 	n, groups int // elements that are normalized together, and how often a row has them
 }
 
@@ -81,24 +83,7 @@ func (b layerNorm[T]) Traits() engine.Traits {
 }
 
 func (b layerNorm[T]) Forward(s *engine.Step[T]) {
-	for i := range s.Rows * b.groups {
-		x, y := s.In[0][i*b.n:(i+1)*b.n], s.Out[i*b.n:(i+1)*b.n]
-		mean, variance := 0.0, 0.0
-		for _, v := range x {
-			mean += float64(v)
-		}
-		mean /= float64(b.n)
-		for _, v := range x {
-			d := float64(v) - mean
-			variance += float64(d * d)
-		}
-		inverse := 1 / math.Sqrt(variance/float64(b.n)+b.Epsilon)
-		s.Saved[0][i], s.Saved[1][i] = T(mean), T(inverse)
-		for k, v := range x {
-			normal := T((float64(v) - mean) * inverse)
-			y[k] = T(s.In[1][k]*normal) + s.In[2][k]
-		}
-	}
+	b.k.LayerNorm(s.Rows*b.groups, b.n, s.Out, s.In[0], s.In[1], s.In[2], s.Saved[0], s.Saved[1], b.Epsilon)
 }
 
 func (b layerNorm[T]) Backward(s *engine.Step[T]) {
@@ -107,30 +92,5 @@ func (b layerNorm[T]) Backward(s *engine.Step[T]) {
 			clear(s.GradIn[j])
 		}
 	}
-	for i := range s.Rows * b.groups {
-		x, dy := s.In[0][i*b.n:(i+1)*b.n], s.GradOut[i*b.n:(i+1)*b.n]
-		mean, inverse := float64(s.Saved[0][i]), float64(s.Saved[1][i])
-		sum, product := 0.0, 0.0 // Σ g and Σ g x̂
-		for k, d := range dy {
-			normal := (float64(x[k]) - mean) * inverse
-			g := float64(float64(s.In[1][k]) * float64(d))
-			sum += g
-			product += float64(g * normal)
-			if s.GradIn[1] != nil {
-				s.GradIn[1][k] += T(float64(d) * normal)
-			}
-			if s.GradIn[2] != nil {
-				s.GradIn[2][k] += d
-			}
-		}
-		if s.GradIn[0] == nil {
-			continue
-		}
-		sum, product = sum/float64(b.n), product/float64(b.n)
-		for k, d := range dy {
-			normal := (float64(x[k]) - mean) * inverse
-			g := float64(float64(s.In[1][k]) * float64(d))
-			put(s, 0, i*b.n+k, T((g-sum-float64(normal*product))*inverse))
-		}
-	}
+	b.k.LayerNormBack(s.Rows*b.groups, b.n, s.GradIn[0], s.GradIn[1], s.GradIn[2], s.In[0], s.GradOut, s.In[1], s.Saved[0], s.Saved[1], !s.First[0])
 }

@@ -7,7 +7,7 @@ import (
 
 // LogSoftmax makes logarithms of probabilities of a row: y_i = x_i - log Σ_j exp(x_j), computed from x minus its largest element h as
 // (x_i - h) - log Σ_j exp(x_j - h). Any shape, read as one vector; the result has the same. Its derivative is ∂L/∂x_i = δ_i - exp(y_i) Σ_j δ_j,
-// in float64; backward reads y. [CrossEntropy] contains it and takes logits.
+// in float64 in the portable kernels; backward reads y. [CrossEntropy] contains it and takes logits.
 type LogSoftmax struct{}
 
 // Build implements [Layer].
@@ -32,28 +32,11 @@ func (b logSoftmax[T]) Traits() engine.Traits {
 }
 
 func (b logSoftmax[T]) Forward(s *engine.Step[T]) {
-	for r := range s.Rows {
-		x, y := s.In[0][r*b.n:(r+1)*b.n], s.Out[r*b.n:(r+1)*b.n]
-		h, total := float64(b.k.Max(x)), 0.0
-		for _, v := range x {
-			total += kernel.Exp(float64(v) - h)
-		}
-		total = kernel.Log(total)
-		for i, v := range x {
-			y[i] = T((float64(v) - h) - total)
-		}
-	}
+	b.k.LogSoftmax(s.Rows, b.n, s.Out, b.n, s.In[0], b.n)
 }
 
 func (b logSoftmax[T]) Backward(s *engine.Step[T]) {
-	if s.GradIn[0] == nil {
-		return
-	}
-	for r := range s.Rows {
-		y, dy := s.Out[r*b.n:(r+1)*b.n], s.GradOut[r*b.n:(r+1)*b.n]
-		sum := b.k.Sum(dy)
-		for i, d := range dy {
-			put(s, 0, r*b.n+i, T(float64(d)-float64(kernel.Exp(float64(y[i]))*sum)))
-		}
+	if s.GradIn[0] != nil {
+		b.k.LogSoftmaxBack(s.Rows, b.n, s.GradIn[0], b.n, s.Out, b.n, s.GradOut, b.n, !s.First[0])
 	}
 }

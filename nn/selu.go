@@ -21,8 +21,8 @@ func (l SELU) Build(g *engine.Graph, x ...engine.Value) engine.Value { return un
 func (SELU) Type(in []engine.Type) (engine.Type, error) { return sameType(in) }
 
 // Code implements [engine.Op].
-func (SELU) Code([]engine.Type, engine.Conditions) engine.Code {
-	return exponential(seluScale, seluScale*seluAlpha, 1)
+func (SELU) Code(_ []engine.Type, c engine.Conditions) engine.Code {
+	return exponential(c, seluScale, seluScale*seluAlpha, 1)
 }
 
 func (SELU) start() engine.Init { return LeCun{} }

@@ -20,8 +20,14 @@ func (l Softplus) Build(g *engine.Graph, x ...engine.Value) engine.Value { retur
 func (Softplus) Type(in []engine.Type) (engine.Type, error) { return sameType(in) }
 
 // Code implements [engine.Op].
-func (Softplus) Code([]engine.Type, engine.Conditions) engine.Code {
-	return curve(softplus, kernel.Sigmoid)
+func (Softplus) Code(_ []engine.Type, c engine.Conditions) engine.Code {
+	return engine.Code{F32: softplusBody[float32](c), F64: softplusBody[float64](c)}
 }
 
+func softplusBody[T engine.Float](c engine.Conditions) pointwise[T] {
+	k := table[T](c)
+	return pointwise[T]{forward: k.Softplus, fromIn: k.SoftplusBack}
+}
+
+// softplus is the function for one number, which losses are made of.
 func softplus(x float64) float64 { return max(x, 0) + kernel.Log1p(kernel.Exp(-math.Abs(x))) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // Adadelta (Zeiler 2012, arXiv 1212.5701, equations 8, 9 and 14, algorithm 1) has steps in the units of the weights and, as published, no
@@ -76,18 +77,7 @@ func (a Adadelta) Code() Code {
 type adadeltaBody[T engine.Float] struct{ a Adadelta }
 
 func (b adadeltaBody[T]) Update(v *View[T], h *Hyper) {
-	w, grad := v.Weight, v.Grad[:len(v.Weight)]
-	gradients, steps := v.State[0][:len(w)], v.State[1][:len(w)]
-	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)
-	rho, fresh, epsilon := T(b.a.Rho), T(1-b.a.Rho), T(max(b.a.Epsilon, smallest[T]()))
-	for i := range w {
-		g := T(scale * grad[i])
-		if decay != 0 {
-			g += T(decay * w[i])
-		}
-		e := T(rho*gradients[i]) + T(T(fresh*g)*g)
-		d := T(sqrt(steps[i]+epsilon)/sqrt(e+epsilon)) * g
-		gradients[i], steps[i] = e, T(rho*steps[i])+T(T(fresh*d)*d)
-		w[i] -= T(lr * d)
-	}
+	v.kernels.Adadelta(v.Weight, v.State[0], v.State[1], v.Grad, kernel.Adadelta{
+		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Rho: b.a.Rho, Eps: max(b.a.Epsilon, smallest[T]()),
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // AdaGrad (Duchi, Hazan and Singer 2011, Journal of Machine Learning Research 12, equation 1 with the diagonal of G and figure 1, where
@@ -74,17 +75,7 @@ func (a AdaGrad) Code() Code { return Code{F32: adagradBody[float32]{a}, F64: ad
 type adagradBody[T engine.Float] struct{ a AdaGrad }
 
 func (b adagradBody[T]) Update(v *View[T], h *Hyper) {
-	w, grad := v.Weight, v.Grad[:len(v.Weight)]
-	sum := v.State[0][:len(w)]
-	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)
-	epsilon := T(max(b.a.Epsilon, smallest[T]()))
-	for i := range w {
-		g := T(scale * grad[i])
-		if decay != 0 {
-			g += T(decay * w[i])
-		}
-		s := sum[i] + T(g*g)
-		sum[i] = s
-		w[i] -= T(lr*g) / root(s, epsilon, b.a.Inside)
-	}
+	v.kernels.AdaGrad(v.Weight, v.State[0], v.Grad, kernel.AdaGrad{
+		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Eps: max(b.a.Epsilon, smallest[T]()), EpsInside: b.a.Inside,
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // AMSGrad (Reddi, Kale and Kumar 2018, arXiv 1904.09237, algorithm 2) is Adam whose second moment never falls, so that a weight's rate never
@@ -74,25 +75,13 @@ func (a AMSGrad) Code() Code { return Code{F32: amsgradBody[float32]{a}, F64: am
 
 type amsgradBody[T engine.Float] struct{ a AMSGrad }
 
-func (b amsgradBody[T]) Update(view *View[T], h *Hyper) {
-	w, grad := view.Weight, view.Grad[:len(view.Weight)]
-	m, v, largest := view.State[0][:len(w)], view.State[1][:len(w)], view.State[2][:len(w)]
-	scale, decay := T(h.Scale), T(h.Decay)
-	fresh1, beta2, fresh2 := T(1-b.a.Beta1), T(b.a.Beta2), T(1-b.a.Beta2)
+func (b amsgradBody[T]) Update(v *View[T], h *Hyper) {
 	correction1, correction2 := 1.0, 1.0
 	if t := float64(h.Step); !b.a.Paper {
 		correction1, correction2 = 1-math.Pow(b.a.Beta1, t), 1-math.Pow(b.a.Beta2, t)
 	}
-	step, root2, epsilon := T(h.LR/correction1), T(math.Sqrt(correction2)), T(max(b.a.Epsilon, smallest[T]()))
-	for i := range w {
-		g := T(scale * grad[i])
-		if decay != 0 {
-			g += T(decay * w[i])
-		}
-		mean := m[i] + T(fresh1*(g-m[i]))
-		square := T(v[i]*beta2) + T(T(fresh2*g)*g)
-		most := max(largest[i], square)
-		m[i], v[i], largest[i] = mean, square, most
-		w[i] -= T(step*mean) / (sqrt(most)/root2 + epsilon)
-	}
+	v.kernels.AMSGrad(v.Weight, v.State[0], v.State[1], v.State[2], v.Grad, kernel.AMSGrad{
+		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Beta1: b.a.Beta1, Beta2: b.a.Beta2,
+		Correction1: correction1, Correction2: correction2, Eps: max(b.a.Epsilon, smallest[T]()),
+	})
 }

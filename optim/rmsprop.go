@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // RMSProp (Tieleman and Hinton 2012, Neural Networks for Machine Learning, lecture 6.5; the survey's section 3.4) divides the gradient by the
@@ -116,39 +117,20 @@ func (r RMSProp) Code() Code { return Code{F32: rmspropBody[float32]{r}, F64: rm
 type rmspropBody[T engine.Float] struct{ r RMSProp }
 
 func (b rmspropBody[T]) Update(v *View[T], h *Hyper) {
-	w, grad := v.Weight, v.Grad[:len(v.Weight)]
-	squares := v.State[0][:len(w)]
 	var mean, velocity []T
 	if b.r.Centered {
-		mean = v.State[1][:len(w)]
+		mean = v.State[1]
 	}
-	if b.r.Mu != 0 {
-		velocity = v.State[len(v.State)-1][:len(w)]
-	}
-	scale, decay := T(h.Scale), T(h.Decay)
-	rho, fresh, epsilon, mu := T(b.r.Rho), T(1-b.r.Rho), T(max(b.r.Epsilon, smallest[T]())), T(b.r.Mu)
 	// into is what a step is multiplied by on its way into the velocity, out what a velocity is on its way into the weights.
-	into, out := T(1), T(h.LR)
-	if mu == 0 || b.r.Folded {
-		into, out = out, 1
+	into, out := h.LR, 1.0
+	if b.r.Mu != 0 {
+		velocity = v.State[len(v.State)-1]
+		if !b.r.Folded {
+			into, out = out, into
+		}
 	}
-	for i := range w {
-		g := T(scale * grad[i])
-		if decay != 0 {
-			g += T(decay * w[i])
-		}
-		s := T(rho*squares[i]) + T(T(fresh*g)*g)
-		squares[i] = s
-		if mean != nil {
-			a := mean[i] + T(fresh*(g-mean[i]))
-			mean[i] = a
-			s = max(s-T(a*a), 0) // NaN stays NaN
-		}
-		d := T(into*g) / root(s, epsilon, b.r.Survey)
-		if velocity != nil {
-			d += T(mu * velocity[i])
-			velocity[i] = d
-		}
-		w[i] -= T(out * d)
-	}
+	v.kernels.RMSProp(v.Weight, v.State[0], mean, velocity, v.Grad, kernel.RMSProp{
+		Into: into, Out: out, Scale: h.Scale, Decay: h.Decay, Rho: b.r.Rho, Mu: b.r.Mu,
+		Eps: max(b.r.Epsilon, smallest[T]()), EpsInside: b.r.Survey,
+	})
 }

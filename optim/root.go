@@ -1,23 +1,8 @@
 package optim
 
-// The denominator of the adaptive rules: the root of a mean or sum of squares, with epsilon outside or inside.
+// What stands in for an epsilon of 0 in the denominator of the adaptive rules.
 
-import (
-	"math"
-
-	"github.com/descent-go/descent/engine"
-)
-
-// root is sqrt(x) + epsilon, or sqrt(x + epsilon).
-func root[T engine.Float](x, epsilon T, inside bool) T {
-	if inside {
-		return sqrt(x + epsilon)
-	}
-	return sqrt(x) + epsilon
-}
-
-// sqrt is exact to the last bit in both precisions: the root in float64 of a float32 does not change when it is rounded again.
-func sqrt[T engine.Float](x T) T { return T(math.Sqrt(float64(x))) }
+import "github.com/descent-go/descent/engine"
 
 // smallest is the smallest normal number of a precision. In place of epsilon 0 it changes no step that a gradient could be seen in, and
 // keeps a weight whose gradient has always been zero from 0/0.

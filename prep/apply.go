@@ -47,6 +47,13 @@ func (p *Pipeline) ApplyNumbers(row []float32, to []engine.Tensor, at int) error
 	if err != nil {
 		return err
 	}
+	if x.F32 != nil {
+		to := x.F32[at*p.width : (at+1)*p.width]
+		scale(p, to, row)
+		if kernels().NonFinite(to) < 0 {
+			return nil
+		}
+	}
 	for i, v := range row {
 		if v-v != 0 {
 			return fmt.Errorf("%s: %v is no finite number", place(p.inputs, i), v)
@@ -56,6 +63,27 @@ func (p *Pipeline) ApplyNumbers(row []float32, to []engine.Tensor, at int) error
 		}
 	}
 	return nil
+}
+
+// scale scales numbers that may be anything: what is not finite stays so, and what is beyond float32 becomes infinite.
+func scale(p *Pipeline, to, row []float32) {
+	row = row[:len(to)]
+	if len(p.subtract) == 1 {
+		subtract, divide := p.subtract[0], p.divide[0]
+		switch {
+		case divide == 1 && subtract == 0:
+			copy(to, row)
+		default:
+			for i, v := range row {
+				to[i] = float32((float64(v) - subtract) / divide)
+			}
+		}
+		return
+	}
+	subtract, divide := p.subtract[:len(to)], p.divide[:len(to)]
+	for i, v := range row {
+		to[i] = float32((float64(v) - subtract[i]) / divide[i])
+	}
 }
 
 // Features scales one raw row into to. It is the inner loop of reading batches: both slices must have [Pipeline.Width] elements, and the
@@ -88,7 +116,7 @@ func (p *Pipeline) Bytes(to []float32, row []byte) {
 		Features(p, to, row)
 		return
 	}
-	divideBytes()(to[:p.width], row, float32(p.divide[0]))
+	kernels().Bytes(to[:p.width], row, float32(p.divide[0]))
 }
 
 // TargetValue is what a raw target, a class number or a number, is in the tensor named [Y].

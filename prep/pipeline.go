@@ -210,13 +210,13 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// divideBytes is the kernel that divides bytes. Which set it is of cannot be told from its results.
-var divideBytes = sync.OnceValue(func() func(dst []float32, src []byte, divisor float32) {
+// kernels are those of the best set: which one it is cannot be told from what is used of them here.
+var kernels = sync.OnceValue(func() *kernel.Table[float32] {
 	k, err := kernel.For[float32]("")
 	if err != nil {
 		panic("prep: " + err.Error())
 	}
-	return k.Bytes
+	return k
 })
 
 // dividesTo reports whether the kernel turns every byte into what stands in the table, rounded.
@@ -226,7 +226,7 @@ func dividesTo(table []float64, divisor float32) bool {
 	for b := range all {
 		all[b] = byte(b)
 	}
-	divideBytes()(got[:], all[:], divisor)
+	kernels().Bytes(got[:], all[:], divisor)
 	for b, v := range got {
 		if v != float32(table[b]) {
 			return false

@@ -29,6 +29,7 @@ type confusion = metric.Confusion
 
 func newEvaluator(s *source, g *engine.Graph, o engine.Options) (*evaluator, error) {
 	o.Group, o.Measure = nil, true
+	o.Precision = o.Weights.Precision() // that of predictions: a training in bfloat16 saves float32 weights, and they are what is measured
 	plan, err := engine.Compile(g, o)
 	if err != nil {
 		return nil, err

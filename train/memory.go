@@ -27,6 +27,9 @@ func (s *Session) estimate(g *engine.Graph, o engine.Options) (Memory, error) {
 	}
 	e := o
 	e.Rows, e.Measure = evaluationRows, true
+	if o.Precision == engine.BFloat16 {
+		e.Precision = engine.Float32 // as newEvaluator does
+	}
 	evaluation, err := engine.Estimate(g, e)
 	if err != nil {
 		return Memory{}, err

@@ -123,7 +123,7 @@ func (m *schemaMaker) spelled(t reflect.Type) (*jsonschema.Schema, bool) {
 		weights := &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "number", Minimum: jsonschema.Ptr(0.0)}}
 		return anyOf(constant("balanced"), weights, constant(""), constant(nil)), true
 	case reflect.TypeFor[train.Precision]():
-		return &jsonschema.Schema{Type: "string", Enum: []any{train.Float32.String(), train.Float64.String()}}, true
+		return &jsonschema.Schema{Type: "string", Enum: []any{train.Float32.String(), train.BFloat16.String(), train.Float64.String()}}, true
 	case reflect.TypeFor[engine.Role]():
 		s := &jsonschema.Schema{Type: "string"}
 		for r := engine.Weight; ; r++ {

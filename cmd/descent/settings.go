@@ -158,6 +158,7 @@ func settings(set *spec.Set) map[string][]setting {
 			{"raw-target", "raw_target", syntax{}, "of a regression: learn the target as it is, not standardized"},
 			{"test", "split.test", numberSyntax.as("SHARE"), "of the rows held out for the test; 0.2 if not given, 0 for none; the set's own test part comes first"},
 			{"validation", "split.validation", numberSyntax.as("SHARE"), "of the other rows held out for choosing and stopping; 0.1 if not given, 0 for none"},
+			{"test-as-validation", "split.test_as_validation", syntax{}, "choose and stop by the test part, and train on all other rows"},
 		},
 		groupNetwork: {
 			{"model", "model", textSyntax.as("LAYER"), "network, such as \"mlp(512, 512, activation=relu, dropout=0.2)\" or \"[dense(64), relu, dense(10)]\"; layers: " + list("layer")},
@@ -166,7 +167,7 @@ func settings(set *spec.Set) map[string][]setting {
 			{"sum-loss", "sum_loss", syntax{}, "the loss of a batch is the sum over its rows, not the mean"},
 			{"from", "from", textSyntax.as("MODEL"), "saved model or run whose weights to start from"},
 			{"frozen", "frozen", listSyntax.as("PATH,..."), "layers or parameters that stay as they are"},
-			{"precision", "precision", textSyntax.as("TYPE"), "float32 or float64"},
+			{"precision", "precision", textSyntax.as("TYPE"), "float32, bfloat16 (of products only) or float64"},
 		},
 		groupDescent: {
 			{"optimizer", "optimizer", textSyntax.as("NAME"), list("optimizer") + ", alone or with settings: \"adamw(lr=1e-3, beta2=0.99)\""},

@@ -62,7 +62,7 @@ func TestStatuses(t *testing.T) {
 		{"train digits --model dens(3)", 1, `did you mean "dense"?`},
 		{"train digits --model dense(3)", 1, "there are 10 classes"},
 		{"train digits --loss mean_square", 1, `did you mean "mean_squares"?`},
-		{"train digits --precision float16", 1, "float32 and float64"},
+		{"train digits --precision float16", 1, "float32, bfloat16 and float64"},
 		{"train digits --kernels fast", 1, "portable"},
 		{"train digits --threads 5000", 1, "threads"},
 		{"train digits --from nowhere", 1, "nowhere"},
