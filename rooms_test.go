@@ -28,6 +28,7 @@ const roomsTable = `
 cellar
 	internal/kernel:  | golang.org/x/sys    # what the processor can do
 	internal/par:
+	internal/limits:    internal/kernel    # a clock is its trade, so it is not in the table of quiet rooms
 	internal/rng:
 	internal/spec:
 	internal/stats:
@@ -58,7 +59,7 @@ show
 	report:             run | golang.org/x/term                    # run alone: what is shown is read from events
 	report/plot:        report | github.com/guptarohit/asciigraph gonum.org/v1/plot codeberg.org/go-fonts/liberation golang.org/x/image
 	cmd/descent/yamltree: internal/spec | github.com/goccy/go-yaml
-	cmd/descent:        descent engine nn optim prep data data/fetch optim/surface run train report report/plot cmd/descent/yamltree internal/kernel internal/spec internal/stats | github.com/spf13/cobra github.com/spf13/pflag github.com/google/jsonschema-go golang.org/x/term    # it wires them all
+	cmd/descent:        descent engine nn optim prep data data/fetch optim/surface run train report report/plot cmd/descent/yamltree internal/kernel internal/limits internal/spec internal/stats | github.com/spf13/cobra github.com/spf13/pflag github.com/google/jsonschema-go golang.org/x/sys golang.org/x/term    # it wires them all
 `
 
 // noiseTable says what rooms must not import of the standard library, with everything below it: "os" forbids os/exec too. A clock, a file, a

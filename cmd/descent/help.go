@@ -12,7 +12,7 @@ import (
 )
 
 // verbs are those of the program, in the order in which one needs them.
-var verbs = []string{"init", "train", "resume", "show", "runs", "eval", "predict", "data", "surface", "optimizers", "schema", "version", "completion", "help"}
+var verbs = []string{"init", "train", "resume", "show", "runs", "eval", "predict", "data", "surface", "optimizers", "bench", "schema", "version", "completion", "help"}
 
 // The groups of flags, in the order of the help text.
 const (
@@ -52,6 +52,7 @@ Verbs
   data list|show|get     data sets: list, look into, get
   surface FUNCTION       what optimizers do on a ravine, a saddle, a valley
   optimizers [NAME]      optimizers: a table of all, or all about one
+  bench [WORKLOAD]       how fast this machine trains, beside limits and peers
   schema                 JSON Schema of the configuration, for editors
   version                version, processor, kernels
   completion SHELL       completion of commands by Tab

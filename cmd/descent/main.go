@@ -61,7 +61,7 @@ func (p *program) root() *cobra.Command {
 		}
 		p.print(helpText(c, p.width()))
 	})
-	for _, c := range []*cobra.Command{p.train(), p.resume(), p.eval(), p.predict(), p.show(), p.data(), p.versionOf(), p.completion(root), p.surface(), p.optimizers(), p.runs(), p.schema(), p.initialize()} {
+	for _, c := range []*cobra.Command{p.train(), p.resume(), p.eval(), p.predict(), p.show(), p.data(), p.versionOf(), p.completion(root), p.surface(), p.optimizers(), p.runs(), p.schema(), p.initialize(), p.bench()} {
 		c.DisableFlagsInUseLine = true
 		c.Flags().BoolP("help", "h", false, "this text")
 		c.Flags().SortFlags = false
