@@ -199,7 +199,7 @@ func TestProducts(t *testing.T) {
 func TestBenchTables(t *testing.T) {
 	f := []figure{{1, 108e9, 120e9, 0}, {2, 150e9, 240e9, 110}}
 	m := machine{kernels: "avx512", threads: []int{1, 2}, roundTrip: 110, madeUp: true,
-		adds:     []measuredAdds{{"avx512", []float64{120e9, 240e9}}},
+		adds:     []measuredAdds{{set: "avx512", rates: []float64{120e9, 240e9}}},
 		products: []measured{{"W1 layer 1", "NT", "32x128x784", f}}, updates: []measured{{name: "adam", figures: f}}, work: []measured{{name: "W1 784-128-10", figures: f}}}
 	out := filepath.Join(t.TempDir(), "out")
 	file, err := os.Create(out)

@@ -227,7 +227,7 @@ func (t *contest) run(ctx context.Context) error {
 
 // measure takes the limit and the round trip beside the turns.
 func (t *contest) measure(g *limits.Gauge, w workload, threads int) {
-	t.limit[threads] = max(t.limit[threads], g.MultiplyAdds())
+	t.limit[threads] = max(t.limit[threads], productLimit(g, t.o.precision))
 	if threads > 1 {
 		t.trips[w.name] = append(t.trips[w.name], limits.RoundTrip())
 	}

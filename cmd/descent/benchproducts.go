@@ -12,6 +12,7 @@ import (
 	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/internal/limits"
 	"github.com/descent-go/descent/nn"
+	"github.com/descent-go/descent/train"
 )
 
 // product is one of the three products of a dense layer, by the form that it has: NT is the forward pass y = x Wᵀ, NN the gradient of the
@@ -90,7 +91,7 @@ func (s product) measure(g *limits.Gauge, threads int, l gauges, precision engin
 		return figure{}, err
 	}
 	b := batchOfPattern(plan, s.rows)
-	return l.between(threads, g.MultiplyAdds, func() (float64, error) {
+	return l.between(threads, func() float64 { return productLimit(g, train.Precision(precision)) }, func() (float64, error) {
 		var failed error
 		seconds := timed(func() time.Duration {
 			plan.Weights().Changed() // as after an update: packed copies are made anew

@@ -26,7 +26,7 @@ func (m *machine) tell(p *program) error {
 	}
 	t.Columns = append(t.Columns, report.Column{Name: "unit"})
 	for _, a := range m.adds {
-		row := []string{"multiply-adds, float32, " + a.set}
+		row := []string{"multiply-adds, " + a.precision() + ", " + a.set}
 		for _, v := range a.rates {
 			row = append(row, giga(v))
 		}
@@ -162,7 +162,7 @@ func (m *machine) json() map[string]any {
 	adds, levels := []any{}, []any{}
 	for _, a := range m.adds {
 		for i, n := range m.threads {
-			adds = append(adds, map[string]any{"kernels": a.set, "threads": n, "flops": math.Round(a.rates[i])})
+			adds = append(adds, map[string]any{"kernels": a.set, "precision": a.precision(), "threads": n, "flops": math.Round(a.rates[i])})
 		}
 	}
 	for _, l := range m.levels {

@@ -101,11 +101,16 @@ const (
 
 // MultiplyAdds is the rate of independent float32 multiply-adds in registers, all threads together, in operations a second, two a
 // multiply-add. A set without vectors has none: 0.
-func (g *Gauge) MultiplyAdds() float64 {
+func (g *Gauge) MultiplyAdds() float64 { return g.busy(kernel.MultiplyAdds) }
+
+// BFloat16 is the same for products of bfloat16 with float32 sums.
+func (g *Gauge) BFloat16() float64 { return g.busy(kernel.BFloat16MultiplyAdds) }
+
+func (g *Gauge) busy(loop func(set string, rounds int) float64) float64 {
 	return g.best(6, make([]lane, g.threads), func(l *lane) {
 		flop, begin := 0.0, time.Now()
 		for range busyCalls {
-			flop += kernel.MultiplyAdds(g.set, busyRounds)
+			flop += loop(g.set, busyRounds)
 		}
 		l.rate = flop / time.Since(begin).Seconds()
 	})
