@@ -66,10 +66,6 @@ type BFloat16 struct {
 	// A sum starts from c[i*ldc+j] with Add, else from Bias[j] if there is a bias, else from 0. With Relu, 0 is stored where s <= 0. c0 is a
 	// multiple of [Panel], and c1 is unless it is b.Count; so is r0 if a is in panels. C must not overlap the operands.
 	Multiply func(r0, r1, c0, c1 int, a, b Pairs, c []float32, ldc int, f Finish)
-
-	// busy does rounds times flop operations, see [BFloat16MultiplyAdds].
-	busy func(rounds int)
-	flop float64
 }
 
 // Pairs is an operand of a product: pairs of bfloat16, each in the place of one float32, which is never computed with.
@@ -124,15 +120,16 @@ func BFloat16For(name string) (*BFloat16, error) {
 // BFloat16MultiplyAdds is [MultiplyAdds] for products of bfloat16: their rate is the limit of the set's bfloat16 products. Sets that have no
 // instruction for them multiply in float32, and their rate at most is that of [MultiplyAdds].
 func BFloat16MultiplyAdds(name string, rounds int) float64 {
-	b, err := BFloat16For(name)
-	if err != nil || rounds < 1 {
-		return 0
+	for _, s := range sets() {
+		if s.name != name || s.pairs == nil || !s.runs() || rounds < 1 {
+			continue
+		}
+		if busy, flop := s.pairs(); busy != nil {
+			busy(rounds)
+			return flop * float64(rounds)
+		}
 	}
-	if b.busy == nil {
-		return MultiplyAdds(name, rounds)
-	}
-	b.busy(rounds)
-	return b.flop * float64(rounds)
+	return MultiplyAdds(name, rounds)
 }
 
 // checkAlong panics unless the arguments of Along fit together; it reports whether there is anything to do.

@@ -26,12 +26,18 @@ func avx512BFloat16() *BFloat16 {
 	if !cpu.X86.HasAVX512BF16 {
 		return avx2BFloat16()
 	}
-	b := (&pairCode{
+	return (&pairCode{
 		lanes: 16, across: 3, rows: 8, work: 1 << 20, strip: avx512PairStrip,
 		along: avx512PairsAlong, alongWhole: 1, down: avx512PairsDown, downWhole: 1, turned: avx512PairsTurned,
 	}).kernels()
-	b.busy, b.flop = avx512PairLimit, 24*16*4
-	return b
+}
+
+// avx512Pairs only multiplies and adds, if the processor has instructions for that.
+func avx512Pairs() (busy func(rounds int), flop float64) {
+	if !cpu.X86.HasAVX512BF16 {
+		return nil, 0
+	}
+	return avx512PairLimit, 24 * 16 * 4
 }
 
 // avx2BFloat16 multiplies in float32.

@@ -21,6 +21,8 @@ type set struct {
 	// multiply-adds in registers. Nil where there are no vectors.
 	busy func(rounds int)
 	flop float64
+	// pairs is the same for products of bfloat16; nil, or without busy, where the processor has no instructions for them.
+	pairs func() (busy func(rounds int), flop float64)
 }
 
 // MultiplyAdds does rounds times some independent multiply-adds of float32

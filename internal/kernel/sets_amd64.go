@@ -27,7 +27,7 @@ func vectorSets() []set {
 			},
 			f32:  avx512Table,
 			f64:  portable[float64],
-			bf16: avx512BFloat16,
+			bf16: avx512BFloat16, pairs: avx512Pairs,
 			busy: avx512Limit, flop: 2 * 24 * 16,
 		},
 		{
