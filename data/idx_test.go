@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -206,4 +207,13 @@ func TestOpenMoreFormats(t *testing.T) {
 	if d, err := Open(path, Options{}, magicFormat{}); err != nil || d.Len() != 2 {
 		t.Errorf("%v, %v", d, err)
 	}
+}
+
+// readIDX reads a whole file, as the parts of a set are read.
+func readIDX(r io.Reader, limit int64, packed bool) (idx, error) {
+	x, err := readIDXHeader(r, limit, packed)
+	if err != nil {
+		return idx{}, err
+	}
+	return x.content(x.memory(), nil)
 }

@@ -56,7 +56,7 @@ func (s Split) Validate() error {
 	share("test", s.Test, s.NoTest)
 	share("validation", s.Validation, s.NoValidation)
 	if s.TestAsValidation && (s.NoTest || s.NoValidation || s.Validation != 0) {
-		errs = append(errs, errors.New("split: the test part is to be the validation part; leave the settings of validation, and no test, out"))
+		errs = append(errs, errors.New("split: test as validation takes the place of a share for validation, of no validation and of no test; leave those out"))
 	}
 	return errors.Join(errs...)
 }

@@ -49,7 +49,7 @@ func (p *Pipeline) ApplyNumbers(row []float32, to []engine.Tensor, at int) error
 	}
 	if x.F32 != nil {
 		to := x.F32[at*p.width : (at+1)*p.width]
-		scale(p, to, row)
+		Features(p, to, row) // what is not finite stays so, and what is beyond float32 becomes infinite
 		if kernels().NonFinite(to) < 0 {
 			return nil
 		}
@@ -65,29 +65,8 @@ func (p *Pipeline) ApplyNumbers(row []float32, to []engine.Tensor, at int) error
 	return nil
 }
 
-// scale scales numbers that may be anything: what is not finite stays so, and what is beyond float32 becomes infinite.
-func scale(p *Pipeline, to, row []float32) {
-	row = row[:len(to)]
-	if len(p.subtract) == 1 {
-		subtract, divide := p.subtract[0], p.divide[0]
-		switch {
-		case divide == 1 && subtract == 0:
-			copy(to, row)
-		default:
-			for i, v := range row {
-				to[i] = float32((float64(v) - subtract) / divide)
-			}
-		}
-		return
-	}
-	subtract, divide := p.subtract[:len(to)], p.divide[:len(to)]
-	for i, v := range row {
-		to[i] = float32((float64(v) - subtract[i]) / divide[i])
-	}
-}
-
-// Features scales one raw row into to. It is the inner loop of reading batches: both slices must have [Pipeline.Width] elements, and the
-// numbers must be known to be finite.
+// Features scales one raw row into to. It is the inner loop of reading batches: both slices must have [Pipeline.Width] elements. Numbers
+// that are not finite give numbers that are not.
 func Features[R Raw, T engine.Float](p *Pipeline, to []T, row []R) {
 	to, row = to[:p.width], row[:p.width]
 	if p.bytes != nil {
