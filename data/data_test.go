@@ -26,7 +26,7 @@ func wantError(t *testing.T, err error, want string) {
 func tensors(d Dataset, rows int) []engine.Tensor {
 	var to []engine.Tensor
 	for _, f := range d.Fields() {
-		to = append(to, engine.Tensor{Name: f.Name, F32: make([]float32, rows*f.Type.Shape.Size())})
+		to = append(to, engine.Tensor{Name: f.Name, Shape: append(engine.Shape{rows}, f.Type.Shape...), F32: make([]float32, rows*f.Type.Shape.Size())})
 	}
 	return to
 }

@@ -62,7 +62,7 @@ func Fit(t Table, train []int, o prep.Options) (*prep.Pipeline, error) {
 		o.Range = d.About().Largest
 	}
 	constant := o.Scaling == prep.None || o.Scaling == prep.Range || o.Scaling == "" && o.Range > 0
-	if m, ok := t.(*memory); ok && constant && m.u8 != nil && m.class != nil && len(train) > 0 {
+	if m, ok := t.(*memory); ok && constant && m.u8 != nil && len(train) > 0 {
 		train = train[:1] // no byte and no class is unusable, and a constant is not learned from them
 	}
 	var failed error

@@ -68,3 +68,35 @@ func TestChainsRunTileByTile(t *testing.T) {
 		t.Errorf("order when watched\n%q, wanted\n%q", log, want)
 	}
 }
+
+// Gradients of Fixed inputs are summed over at most 32 tiles, however many rows there are, so that the partial sums have room: here for two
+// operations of a chain, of which each tile would otherwise have two rows of a hundred.
+func TestPartialSumsHaveRoom(t *testing.T) {
+	const width, rows = 4096, 100
+	g := engine.NewGraph()
+	x := g.Input(engine.Field{Name: "x", Type: rowsOf(width)})
+	y := g.Input(engine.Field{Name: "y", Type: rowsOf(width), Use: engine.Target})
+	a, b := g.Param("a", engine.Shape{width}, engine.Weight, constant(1)), g.Param("b", engine.Shape{width}, engine.Weight, constant(1))
+	g.Objective(g.Apply(squares{}, g.Apply(scale{}, g.Apply(scale{}, x, a), b), y), engine.Value{})
+	for _, threads := range []int{1, 3} {
+		pool := engine.NewPool(threads)
+		defer pool.Close()
+		p := compile(t, g, engine.Options{Rows: rows, Precision: engine.Float64, Pool: pool})
+		batch := batchFor(p, rows, 1)
+		pass(t, p, &batch)
+		want := make([]float64, width) // with both scales 1: the sum over rows of (x - y) x, by either
+		for r := range rows {
+			for j := range width {
+				v := batch.In[0].F64[r*width+j]
+				want[j] += (v - batch.In[1].F64[r*width+j]) * v
+			}
+		}
+		for _, grad := range p.Weights().Gradients() {
+			for j, v := range grad.F64 {
+				if d := v - want[j]; d > 1e-9 || d < -1e-9 || d != d {
+					t.Fatalf("%d threads: gradient %d of %s is %v, wanted %v", threads, j, grad.Name, v, want[j])
+				}
+			}
+		}
+	}
+}

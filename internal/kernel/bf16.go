@@ -98,9 +98,6 @@ func PanelSize(k, n int) int { return k * ((n + 15) / 16 * 16) }
 // panelWidth is the width in memory of the panel of n columns in all that begins at column j.
 func panelWidth(n, j int) int { return min((n-j+15)/16*16, Panel) }
 
-// pairDepth is the most pairs that a product goes through at a time; longer sums rest in C between equal parts.
-const pairDepth = 1024
-
 // BFloat16For returns the kernels of a set for bfloat16 products, "" being the best of this machine. Errors are those of [For].
 func BFloat16For(name string) (*BFloat16, error) {
 	t, err := For[float32](name)

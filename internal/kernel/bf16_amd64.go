@@ -21,6 +21,9 @@ type pairCode struct {
 	turned     func(blocks int, dst *float32, ldd int, src *float32, lds int)
 }
 
+// pairDepth is the most pairs that a product goes through at a time; longer sums rest in C between equal parts.
+const pairDepth = 1024
+
 // avx512BFloat16 has the processor's own instructions, where there are some.
 func avx512BFloat16() *BFloat16 {
 	if !cpu.X86.HasAVX512BF16 {
