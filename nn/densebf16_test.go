@@ -228,3 +228,36 @@ func BenchmarkDensePrecision(b *testing.B) {
 		}
 	}
 }
+
+// A plan that only predicts gives the bits of one that trains, with the memory that it asked for.
+func TestDenseBFloat16Predicts(t *testing.T) {
+	const inputs, units, rows = 70, 50, 37
+	g := engine.NewGraph()
+	x := g.Input(engine.Field{Name: "x", Type: engine.Type{Shape: engine.Shape{inputs}}})
+	y := g.Output("y", nn.Dense{Units: units}.Build(g, x))
+	g.Objective(g.Apply(weigh{}, y, g.Input(engine.Field{Name: "t", Type: engine.Type{Shape: engine.Shape{units}}, Use: engine.Target})), engine.Value{})
+	b := engine.Batch{Rows: rows, Mode: engine.Evaluate}
+	for i, n := range []int{inputs, units} {
+		tensor := engine.Tensor{Shape: engine.Shape{rows, n}, F32: make([]float32, rows*n)}
+		for k := range tensor.F32 {
+			tensor.F32[k] = float32(engine.NewRand(uint64(i), "batch").Normal(0, k))
+		}
+		b.In = append(b.In, tensor)
+	}
+	var out [2][]float32
+	for k, forward := range []bool{false, true} {
+		plan, err := engine.Compile(g, engine.Options{Rows: rows, Seed: 3, Precision: engine.BFloat16, Forward: forward})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := b
+		batch.In = b.In[:len(plan.Inputs())]
+		if _, err := plan.Forward(&batch); err != nil {
+			t.Fatal(err)
+		}
+		out[k] = slices.Clone(plan.Output("y").F32)
+	}
+	if len(out[0]) != rows*units || !slices.Equal(out[0], out[1]) {
+		t.Errorf("%d and %d results differ", len(out[0]), len(out[1]))
+	}
+}
