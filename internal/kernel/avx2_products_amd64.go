@@ -128,6 +128,28 @@ func avx2First1(k int, a *float32, ai int, ap int, b *float32, bp int, c *float3
 //go:noescape
 func avx2First1Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
 
+// avx2Carry22 computes 6 rows by 16 columns, as avx2Strip2 does, and copies 16 values of each of rows rows:
+//
+//	for p := range rows {
+//		copy(panel[p*16:][:16], src[p*lds:])
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx2Carry22(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
+// avx2Carry21 computes 6 rows by 16 columns, as avx2Strip2 does, and copies 8 values of each of rows rows:
+//
+//	for p := range rows {
+//		copy(panel[p*16:][:8], src[p*lds:])
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx2Carry21(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
 // avx2CopyRows copies rows of 1 to 16 values:
 //
 //	for r := range rows {

@@ -190,6 +190,65 @@ func avx512First1(k int, a *float32, ai int, ap int, b *float32, bp int, c *floa
 //go:noescape
 func avx512First1Part(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, tail int, panel *float32)
 
+// avx512Carry33 computes 8 rows by 48 columns, as avx512Strip3 does, and copies 48 values of each of rows rows:
+//
+//	for p := range rows {
+//		copy(panel[p*48:][:48], src[p*lds:])
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx512Carry33(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
+// avx512Carry32 computes 8 rows by 48 columns, as avx512Strip3 does, and copies 32 values of each of rows rows:
+//
+//	for p := range rows {
+//		copy(panel[p*48:][:32], src[p*lds:])
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx512Carry32(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
+// avx512Turn3 computes 8 rows by 48 columns, as avx512Strip3 does, and transposes 4 rows of rows values:
+//
+//	for p := range rows {
+//		for j := range 4 {
+//			panel[p*48+j] = src[j*lds+p]
+//		}
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx512Turn3(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
+// avx512Carry22 computes 8 rows by 32 columns, as avx512Strip2 does, and copies 32 values of each of rows rows:
+//
+//	for p := range rows {
+//		copy(panel[p*48:][:32], src[p*lds:])
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx512Carry22(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
+// avx512Turn2 computes 8 rows by 32 columns, as avx512Strip2 does, and transposes 4 rows of rows values:
+//
+//	for p := range rows {
+//		for j := range 4 {
+//			panel[p*48+j] = src[j*lds+p]
+//		}
+//	}
+//
+// rows is at least 1 and at most k.
+//
+//go:noescape
+func avx512Turn2(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+
 // avx512CopyRows copies rows of 1 to 48 values:
 //
 //	for r := range rows {

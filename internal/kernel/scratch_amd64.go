@@ -7,12 +7,13 @@ import "sync"
 
 // stripScratch is the memory of one product.
 type stripScratch struct {
-	panel []float32 // of B: stripDepth rows of a strip
+	panel []float32 // of B: stripDepth rows of strips
 	block []float32 // of A, or of the transpose of C
 	none  []float32 // a bias of zeros, where a rectifier follows on a product without one
 }
 
-// mostTogether is the columns of the strips that any set computes together.
+// mostTogether is the columns of the panels that any set keeps: those of the strips that
+// are computed together, and the next one.
 const mostTogether = 192
 
 func newStripScratch() *stripScratch {
@@ -23,7 +24,7 @@ func newStripScratch() *stripScratch {
 // reserveBlock makes the memory that only some products need.
 func (m *stripScratch) reserveBlock() {
 	if m.block == nil {
-		m.block = make([]float32, stripBlock*stripDepth)
+		m.block = make([]float32, blockLen)
 	}
 }
 

@@ -96,7 +96,7 @@ func avx2Table() *Table[float32] {
 var (
 	avx512Strips = sync.OnceValue(func() *strips {
 		return &strips{
-			lanes: 16, rows: 8, across: 3, together: 1, strip: avx512Strip, first: avx512First,
+			lanes: 16, rows: 8, across: 3, together: 1, high: maxInt, most: maxInt, depth: stripDepth, strip: avx512Strip, first: avx512First, carry: avx512Carry, turn: avx512Turn,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx512Dots32, avx512Dots16, avx512Dots8},
 			rowTimes: avx512RowTimes,
 			copyRows: avx512CopyRows, copyTiles: avx512CopyTiles, transpose8: avx512Transpose8,
@@ -106,7 +106,7 @@ var (
 	})
 	avx2Strips = sync.OnceValue(func() *strips {
 		return &strips{
-			lanes: 8, rows: 6, across: 2, together: 6, high: 96, strip: avx2Strip, first: avx2First,
+			lanes: 8, rows: 6, across: 2, together: 6, high: 96, depth: stripDepth, most: 1 << 16, strip: avx2Strip, first: avx2First, carry: avx2Carry,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx2Dots32, avx2Dots16, avx2Dots8},
 			rowTimes: avx2RowTimes,
 			copyRows: avx2CopyRows, copyTiles: avx2CopyTiles, transpose8: avx2Transpose8,
@@ -177,5 +177,35 @@ func avx2First(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32,
 		avx2First1(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
 	default:
 		avx2First1Part(k, a, ai, ap, b, bp, c, ldc, add, tail, panel)
+	}
+}
+
+//go:noinline
+func avx512Carry(w, next, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32) {
+	switch {
+	case w == 48 && next == 48:
+		avx512Carry33(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+	case w == 48:
+		avx512Carry32(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+	default:
+		avx512Carry22(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+	}
+}
+
+//go:noinline
+func avx2Carry(w, next, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32) {
+	if next == 16 {
+		avx2Carry22(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+	} else {
+		avx2Carry21(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+	}
+}
+
+//go:noinline
+func avx512Turn(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32) {
+	if w == 48 {
+		avx512Turn3(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+	} else {
+		avx512Turn2(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
 	}
 }

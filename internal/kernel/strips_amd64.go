@@ -27,11 +27,17 @@ type strips struct {
 	lanes  int // values in a register
 	rows   int // of a tile
 	across int // registers of the widest strip
-	// Where much of A passes over B, together strips are computed for high rows, which
-	// then come from the second cache for all but the first of them.
-	together, high int
-	strip          func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int)
-	first          func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
+	depth  int // the most of k that a panel covers
+	// Where more than most values of A pass over B, together strips are computed for high
+	// rows, which then come from the second cache for all but the first of them.
+	together, high, most int
+
+	strip func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int)
+	// carry and turn compute a tile and copy the next panel on the way, or four rows of
+	// one that is to be transposed; turn may be nil.
+	carry func(w, next, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)
+	turn  func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)
+	first func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
 
 	copyRows   func(rows, cols int, dst *float32, ldd int, src *float32, lds int)
 	copyTiles  func(tiles int, dst *float32, tile int, src *float32, lds int)
@@ -53,9 +59,12 @@ const (
 	// stripDepth is the most of k that one panel of B covers; longer sums rest
 	// in C between equal parts. A panel takes 192 KB of the second cache.
 	stripDepth = 1024
-	// stripBlock is the rows of C that are computed at a time where more is
-	// copied than the panel.
+	// stripBlock is the rows of the transpose of C that are computed at a time.
 	stripBlock = 512
+	// blockLen is the most values of A that are copied at a time, 4 MB of the third
+	// cache: B passes over them once. blockDepth is the most of k that they cover.
+	blockLen   = 1 << 20
+	blockDepth = 2048
 	// stripWork is the most multiply-adds of one call of assembly.
 	stripWork = 1 << 19
 	// dotRows is the most rows for which B isn't copied though it is transposed.
@@ -120,22 +129,27 @@ func (s *strips) multiply(p Product[float32]) {
 	if p.TransB {
 		b = side{p.B, p.LDB, 1}
 	}
-	parts := (p.K + stripDepth - 1) / stripDepth
-	depth := (p.K + parts - 1) / parts
+	if p.Packed {
+		s.panels(p.M, p.N, p.K, tiles{p.A, 1, s.rows, s.rows * p.LDA}, b, p.C, p.LDC, p.Add, e, memory)
+		return
+	}
+	few, turned := p.M <= dotRows, s.turns(p.M, p.N, p.K, b)
+	depth := equal(p.K, blockDepth)
+	if few || turned {
+		depth = equal(p.K, stripDepth)
+	}
 	for at := 0; at < p.K; at += depth {
 		d, add, end := min(depth, p.K-at), p.Add || at > 0, e
 		if at+d < p.K {
 			end = ending{}
 		}
 		switch bp := b.at(0, at); {
-		case p.Packed:
-			s.panels(p.M, p.N, d, tiles{p.A[at*s.rows:], 1, s.rows, s.rows * p.LDA}, bp, p.C, p.LDC, add, end, memory)
-		case p.M <= dotRows && b.step == 1:
+		case few && b.step == 1:
 			s.row(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, end)
-		case p.M <= dotRows && p.N >= 8 && d >= 8:
+		case few && p.N >= 8 && d >= 8:
 			s.thin(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, memory)
 			s.end(p.M, p.N, p.C, p.LDC, end)
-		case b.step != 1 && p.M >= s.lanes/2 && (b.step%1024 != 0 || p.M < 64) && p.M*p.K+2*p.M*p.N < p.N*p.K:
+		case turned:
 			s.turned(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, end, memory)
 		default:
 			s.straight(p.M, p.N, d, a.at(0, at), bp, p.C, p.LDC, add, end, memory)
@@ -181,6 +195,12 @@ func (s *strips) delta(rows, cols int, d []float32, ldd int, y []float32, ldy in
 	}
 }
 
+// turns reports whether a product is best computed as its transpose: B is
+// transposed, and A is smaller.
+func (s *strips) turns(m, n, k int, b side) bool {
+	return b.step != 1 && m >= s.lanes/2 && (b.step%1024 != 0 || m < 64) && m*k+2*m*n < n*k
+}
+
 // straight computes strips of C.
 func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) {
 	if !s.competes(m, n, k, a) {
@@ -188,7 +208,7 @@ func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool
 		return
 	}
 	memory.reserveBlock()
-	band := stripBlock / s.rows * s.rows // whole tiles
+	band := (equal(m, blockLen/k/s.rows*s.rows) + s.rows - 1) / s.rows * s.rows // equal blocks of whole tiles
 	for i := 0; i < m; i += band {
 		r := min(band, m-i)
 		s.copyA(memory.block, k, a.at(i, 0), r, k)
@@ -196,63 +216,16 @@ func (s *strips) straight(m, n, k int, a, b side, c []float32, ldc int, add bool
 	}
 }
 
+// equal is the length of the parts of n if they are equal and at most most.
+func equal(n, most int) int {
+	parts := (n + most - 1) / most
+	return (n + parts - 1) / parts
+}
+
 // competes reports whether rows of A that a tile reads together compete for a
 // place in the first cache, and enough columns of B pass over A to pay for a copy.
 func (s *strips) competes(m, n, k int, a side) bool {
 	return a.step*a.next%256 == 0 && n >= 4*widestStrip && m > 2*s.rows
-}
-
-// panels computes strips of C from copied panels of B where that pays: some
-// strips for a block of rows, so that these are fetched from afar only once for them.
-func (s *strips) panels(m, n, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) {
-	high := m
-	if s.together > 1 && m*k > stripBlock*stripDepth/8 {
-		high = s.high
-	}
-	for j, end := 0, 0; j < n; j = end {
-		for i := 0; i < m; i += high {
-			end = s.block(i, min(i+high, m), j, n, k, a, b, c, ldc, add, e, memory)
-		}
-	}
-}
-
-// block computes rows i0 to i1 of the strips from column j on, as many as are kept
-// together, and returns the column where it ended.
-func (s *strips) block(i0, i1, j, n, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) int {
-	full := s.lanes * s.across
-	a.x = a.x[i0/s.rows*a.tile:]
-	m, few := i1-i0, i1 <= s.rows || i1 <= 8*s.rows && b.next%512 != 0
-	for at, w := 0, 0; at < s.together && j < n; at, j = at+1, j+w {
-		w = s.width(n - j)
-		bj, cj, ej := b.at(j, 0), c[i0*ldc+j:], e.from(j)
-		panel := side{memory.panel[at*stripDepth*full:], 1, full}
-		var soon fetch
-		switch {
-		case j+w == n || i0 > 0:
-		case b.step == 1:
-			soon = fetch{b.x[j+w:], b.next, (4*w+63)/64 + 1}
-		case b.step == k:
-			soon = fetch{b.x[(j+w)*k:], 0, (w + 15) / 16}
-		}
-		switch {
-		case b.step == 1 && i0 == 0 && few:
-			s.run(m, w, k, a, bj, cj, ldc, add, ej, soon)
-		case b.step == 1 && i0 == 0:
-			s.first(w, k, &a.x[0], a.step, a.next, &bj.x[0], bj.next, &cj[0], ldc, number(add), &panel.x[0])
-			s.end(s.rows, w, cj, ldc, ej)
-			if m > s.rows {
-				rest := a
-				rest.x = a.x[a.tile:]
-				s.run(m-s.rows, w, k, rest, panel, cj[s.rows*ldc:], ldc, add, ej, soon)
-			}
-		default:
-			if i0 == 0 {
-				s.transpose(w, k, panel.x, full, bj.x, bj.step)
-			}
-			s.run(m, w, k, a, panel, cj, ldc, add, ej, soon)
-		}
-	}
-	return j
 }
 
 // width is the columns of the next strip when n are left.
@@ -269,32 +242,10 @@ func (s *strips) run(m, w, k int, a tiles, b side, c []float32, ldc int, add boo
 	rows := max(stripWork/(w*k)/s.rows, 1) * s.rows
 	for i := 0; i < m; i += rows {
 		t := i / s.rows
-		next, step, back := soon.of(t, k, &b.x[0])
+		next, step, back := soon.of(t, &b.x[0])
 		s.strip(min(rows, m-i), w, k, &a.x[t*a.tile], a.step, a.next, a.tile, &b.x[0], b.next, &c[i*ldc], ldc, number(add), next, step, back)
 		s.end(min(rows, m-i), w, c[i*ldc:], ldc, e)
 	}
-}
-
-// fetch is what the tiles of a strip fetch on the way: the next strip of B. Of B
-// as it lies, a tile fetches one line of each of k rows, ld values apart; of B
-// transposed, k lines, if they lie one after the other.
-type fetch struct {
-	x     []float32
-	ld    int // 0 where B is transposed
-	tiles int // that fetch anything
-}
-
-// of is where tile t begins, how far apart its lines are, and how far behind its
-// last line the next tile begins, both in bytes.
-func (f fetch) of(t, k int, none *float32) (x *float32, step, back int) {
-	at, step, back := 16*t, 4*f.ld, 64-4*f.ld*k
-	if f.ld == 0 {
-		at, step, back = 16*t*k, 64, 0
-	}
-	if t >= f.tiles || at >= len(f.x) {
-		return none, 0, 0
-	}
-	return &f.x[at], step, back
 }
 
 // turned computes the transpose of C in strips: B's rows are broadcast, A is

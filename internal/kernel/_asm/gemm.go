@@ -24,6 +24,15 @@ func (t *target) tiles() {
 		t.first(width, false)
 		t.first(width, true)
 	}
+	for width := t.width; width >= 2; width-- {
+		t.carry(width, width)
+		if width == t.width {
+			t.carry(width, width-1)
+		}
+		if t.wide() {
+			t.turn(width)
+		}
+	}
 }
 
 // first writes the function that computes the first tile of a strip and copies
@@ -49,6 +58,52 @@ func (t *target) first(width int, partial bool) {
 	s.panel = Load(Param("panel"), GP64())
 	s.ahead = GP64()
 	LEAQ(Mem{Base: s.bp, Index: s.bp, Scale: 1}, s.ahead)
+	s.tile(t.rows)
+	t.end()
+}
+
+// carry writes the function that computes a tile and copies the next strip's rows
+// of B on the way. Unlike those of the tile's own strip, nothing waits for them.
+func (t *target) carry(width, copied int) {
+	name := fmt.Sprintf("Carry%d%d", width, copied)
+	t.function(name, "func(k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)",
+		fmt.Sprintf("computes %d rows by %d columns, as %sStrip%d does, and copies %d values of each of rows rows:", t.rows, width*t.lanes, t.name, width, copied*t.lanes),
+		"",
+		"	for p := range rows {",
+		fmt.Sprintf("		copy(panel[p*%d:][:%d], src[p*lds:])", t.width*t.lanes, copied*t.lanes),
+		"	}",
+		"",
+		"rows is at least 1 and at most k.")
+	s := t.stripArguments(width, false)
+	s.src, s.lds, s.panel = Load(Param("src"), GP64()), Load(Param("lds"), GP64()), Load(Param("panel"), GP64())
+	SHLQ(U8(2), s.lds)
+	s.ahead = GP64()
+	MOVQ(s.lds, s.ahead)
+	SHLQ(U8(3), s.ahead) // 64 rows ahead
+	s.copied = copied
+	s.tile(t.rows)
+	t.end()
+}
+
+// turn is carry for B transposed. In 24 cycles there is room for a few numbers one
+// by one, which need no registers of vectors; in the 12 of narrower ones there isn't.
+func (t *target) turn(width int) {
+	name := fmt.Sprintf("Turn%d", width)
+	t.function(name, "func(k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)",
+		fmt.Sprintf("computes %d rows by %d columns, as %sStrip%d does, and transposes 4 rows of rows values:", t.rows, width*t.lanes, t.name, width),
+		"",
+		"	for p := range rows {",
+		"		for j := range 4 {",
+		fmt.Sprintf("			panel[p*%d+j] = src[j*lds+p]", t.width*t.lanes),
+		"		}",
+		"	}",
+		"",
+		"rows is at least 1 and at most k.")
+	s := t.stripArguments(width, false)
+	s.src, s.lds, s.panel = Load(Param("src"), GP64()), Load(Param("lds"), GP64()), Load(Param("panel"), GP64())
+	SHLQ(U8(2), s.lds)
+	s.lds3 = GP64()
+	LEAQ(Mem{Base: s.lds, Index: s.lds, Scale: 2}, s.lds3)
 	s.tile(t.rows)
 	t.end()
 }
@@ -134,12 +189,18 @@ type stripCode struct {
 	m, a, b, c           Register
 	ai, ai3, ap, bp, ldc Register
 	panel, ahead         Register // where B is copied to, if it is; two rows of B
+	src, lds, lds3       Register // what is copied, if it isn't the tile's own B
+	copied               int      // registers of each row of it, if it isn't transposed
 }
 
 // The registers are for a row of B, for numbers of A, for sums, in this order.
 func (s *stripCode) number(row int) Register {
 	if s.t.wide() { // several registers cost nothing here
-		return s.t.regs[s.width+row%5]
+		n := 5
+		if s.copied > 0 {
+			n = 4
+		}
+		return s.t.regs[s.width+row%n]
 	}
 	return s.t.regs[s.width]
 }
@@ -223,40 +284,56 @@ func (s *stripCode) tile(rows int) {
 	pointers, a := rowsOf(s.a, s.ai, s.ai3, rows)
 	b, k := GP64(), Load(Param("k"), GP64())
 	MOVQ(s.b, b)
-	Label(label("k"))
-	if whole {
-		PREFETCHT0(Mem{Base: pointers[0], Index: s.ap, Scale: 8, Disp: 768}) // copied A, 1 KB ahead
-		PREFETCHT1(Mem{Base: soon})
-		ADDQ(t.argument("step"), soon)
-	}
-	for v := range s.width {
-		at := Mem{Base: b, Disp: v * t.bytes()}
-		if s.tail != nil && v == s.width-1 {
-			s.tail.load(at, t.regs[v])
-		} else {
-			VMOVUPS(at, t.regs[v])
-		}
-		if s.panel != nil {
-			PREFETCHT0(Mem{Base: b, Index: s.ahead, Scale: 8, Disp: v * t.bytes()}) // 16 rows ahead
-			VMOVUPS(t.regs[v], Mem{Base: s.panel, Disp: v * t.bytes()})
-		}
-	}
-	if s.panel != nil {
-		ADDQ(U32(t.width*t.bytes()), s.panel)
-	}
-	for row := range rows {
-		to := s.number(row)
-		VBROADCASTSS(a(row), to)
+	round := func(name string, ahead func()) {
+		Label(label(name))
+		ahead()
 		for v := range s.width {
-			VFMADD231PS(t.regs[v], to, s.sum(row, v))
+			at := Mem{Base: b, Disp: v * t.bytes()}
+			if s.tail != nil && v == s.width-1 {
+				s.tail.load(at, t.regs[v])
+			} else {
+				VMOVUPS(at, t.regs[v])
+			}
+			if s.panel != nil && s.src == nil {
+				PREFETCHT0(Mem{Base: b, Index: s.ahead, Scale: 8, Disp: v * t.bytes()}) // 16 rows ahead
+				VMOVUPS(t.regs[v], Mem{Base: s.panel, Disp: v * t.bytes()})
+			}
 		}
+		if s.panel != nil && s.src == nil {
+			ADDQ(U32(t.width*t.bytes()), s.panel)
+		}
+		for row := range rows {
+			to := s.number(row)
+			VBROADCASTSS(a(row), to)
+			for v := range s.width {
+				VFMADD231PS(t.regs[v], to, s.sum(row, v))
+			}
+		}
+		ADDQ(s.bp, b)
+		for _, p := range pointers {
+			ADDQ(s.ap, p)
+		}
+		DECQ(k)
+		JNZ(LabelRef(label(name)))
 	}
-	ADDQ(s.bp, b)
-	for _, p := range pointers {
-		ADDQ(s.ap, p)
+	if s.src != nil {
+		left := Load(Param("rows"), GP64())
+		SUBQ(left, k)
+		MOVQ(k, t.argument("k"))
+		MOVQ(left, k)
+		round("carry", s.carried)
+		MOVQ(t.argument("k"), k)
+		TESTQ(k, k)
+		JZ(LabelRef(label("sums")))
 	}
-	DECQ(k)
-	JNZ(LabelRef(label("k")))
+	round("k", func() {
+		if whole {
+			PREFETCHT0(Mem{Base: pointers[0], Index: s.ap, Scale: 8, Disp: 768}) // copied A, 1 KB ahead
+			PREFETCHT1(Mem{Base: soon})
+			ADDQ(t.argument("step"), soon)
+		}
+	})
+	Label(label("sums"))
 	if whole {
 		ADDQ(t.argument("back"), soon)
 		MOVQ(soon, t.argument("soon"))
@@ -269,6 +346,44 @@ func (s *stripCode) tile(rows int) {
 			VMOVUPS(sum, at)
 		}
 	})
+}
+
+// carried copies a row, or a number of each of four rows.
+func (s *stripCode) carried() {
+	t := s.t
+	to := func(at int) Mem { return Mem{Base: s.panel, Disp: at} }
+	if s.copied > 0 {
+		for v := range s.copied {
+			r := s.spare()
+			VMOVUPS(Mem{Base: s.src, Disp: v * t.bytes()}, r)
+			VMOVUPS(r, to(v*t.bytes()))
+		}
+		for at := 0; at < s.copied*t.bytes(); at += 64 {
+			PREFETCHT1(Mem{Base: s.src, Index: s.ahead, Scale: 8, Disp: at})
+		}
+		ADDQ(s.lds, s.src)
+	} else {
+		x := GP32()
+		for row, from := range []Mem{{Base: s.src}, {Base: s.src, Index: s.lds, Scale: 1}, {Base: s.src, Index: s.lds, Scale: 2}, {Base: s.src, Index: s.lds3, Scale: 1}} {
+			MOVL(from, x)
+			MOVL(x, to(4*row))
+			from.Disp = 512
+			PREFETCHT0(from)
+		}
+		ADDQ(U8(4), s.src)
+	}
+	for at := 0; at < max(s.copied*t.bytes(), 16); at += 64 {
+		PREFETCHT0(to(16*t.width*t.bytes() + at)) // stores wait for one line after the other
+	}
+	ADDQ(U32(t.width*t.bytes()), s.panel)
+}
+
+// spare is a register that the tiles which copy rows don't use.
+func (s *stripCode) spare() Register {
+	if s.t.wide() {
+		return s.t.regs[s.width+4]
+	}
+	return s.t.regs[15]
 }
 
 // fetchNext fetches the place of the next tile of C, which is far away where rows
