@@ -124,7 +124,9 @@ func (b *affine[T]) Traits() engine.Traits {
 		t.Packed = b.units * b.inputs
 	}
 	if large(b.rows, b.units, b.inputs) {
-		t.Scratch = kernel.PackedLen(b.rows, b.inputs)
+		if kernel.RowsCompete(b.inputs) {
+			t.Scratch = kernel.PackedLen(b.rows, b.inputs)
+		}
 		if b.training {
 			t.Scratch = max(t.Scratch, kernel.PackedLen(b.rows, b.units)+kernel.PackedLen(b.units, b.rows))
 		}
@@ -143,12 +145,23 @@ func (b *affine[T]) Pack(s *engine.Step[T]) {
 
 // Forward implements [engine.Body].
 func (b *affine[T]) Forward(s *engine.Step[T]) {
-	if large(s.Rows, b.units, b.inputs) {
-		s.Each((s.Rows+kernel.PackRows-1)/kernel.PackRows, (*affineTake[T])(b))
-		s.Each(across(b.units), (*affineForward[T])(b))
-		return
+	if b.takes(s) {
+		s.Each(across(b.inputs), (*affineTake[T])(b))
 	}
-	s.Each(cut(s.Rows, b.units, b.inputs, false).pieces(), (*affineForward[T])(b))
+	s.Each(b.forward(s).pieces(), (*affineForward[T])(b))
+}
+
+// takes reports whether x is packed on the way forward.
+func (b *affine[T]) takes(s *engine.Step[T]) bool {
+	return large(s.Rows, b.units, b.inputs) && kernel.RowsCompete(b.inputs)
+}
+
+// forward is how y is cut.
+func (b *affine[T]) forward(s *engine.Step[T]) grid {
+	if large(s.Rows, b.units, b.inputs) {
+		return columns(s.Rows, b.units)
+	}
+	return cut(s.Rows, b.units, b.inputs, false)
 }
 
 // Backward implements [engine.Body].
@@ -181,12 +194,12 @@ func (b *affine[T]) packs(s *engine.Step[T]) (delta, turned []T) {
 	return s.Scratch[:n], s.Scratch[n:]
 }
 
-// affineTake packs some rows of x.
+// affineTake packs some columns of x.
 type affineTake[T engine.Float] affine[T]
 
 func (b *affineTake[T]) Do(s *engine.Step[T], i int, _ []T) {
-	r0 := i * kernel.PackRows
-	b.k.PackA(s.Scratch, s.Rows, b.inputs, s.In[0], b.inputs, false, r0, min(r0+kernel.PackRows, s.Rows), 0, b.inputs)
+	_, _, c0, c1 := columns(s.Rows, b.inputs).block(i)
+	b.k.PackA(s.Scratch, s.Rows, b.inputs, s.In[0], b.inputs, false, 0, s.Rows, c0, c1)
 }
 
 // affineForward computes a block of y.
@@ -197,12 +210,9 @@ func (b *affineForward[T]) Do(s *engine.Step[T], i int, _ []T) {
 	if len(s.In) == 3 {
 		p.Bias = s.In[2]
 	}
-	g := grid{}
-	if large(s.Rows, b.units, b.inputs) {
+	g := (*affine[T])(b).forward(s)
+	if (*affine[T])(b).takes(s) {
 		p.A, p.Packed = s.Scratch, true
-		g = columns(s.Rows, b.units)
-	} else {
-		g = cut(s.Rows, b.units, b.inputs, false)
 	}
 	if b.turned {
 		p.B, p.LDB, p.TransB = s.Packed, b.units, false

@@ -16,8 +16,8 @@ func table[T engine.Float](c engine.Conditions) *kernel.Table[T] {
 	return t
 }
 
-// grid is a matrix product of m x n results that is cut into pieces by its size alone.
-type grid struct{ m, n, high, wide, across int }
+// grid is a matrix product of m x n results that is cut by its size alone into down x across pieces, which are equal up to whole blocks.
+type grid struct{ m, n, down, across int }
 
 const (
 	// pieceWork is how many multiply-adds a piece has at least: some tens of microseconds of vector code, so that handing it over costs
@@ -32,18 +32,17 @@ const (
 
 // cut cuts a product of m x n results, each a sum of k products: its columns, then its rows, or with tall its rows first.
 func cut(m, n, k int, tall bool) grid {
-	g := grid{m: m, n: n, high: m, wide: n}
-	for pieces := 1; pieces < maxPieces && float64(g.high)*float64(g.wide)*float64(k) > 2*pieceWork; pieces *= 2 {
+	g := grid{m, n, 1, 1}
+	for g.pieces() < maxPieces && float64(g.high())*float64(g.wide())*float64(k) > 2*pieceWork {
 		switch {
-		case g.wide > leastWide && !(tall && g.high > leastHigh):
-			g.wide = roundUp((g.wide + 1) / 2)
-		case g.high > leastHigh:
-			g.high = roundUp((g.high + 1) / 2)
+		case g.wide() > leastWide && !(tall && g.high() > leastHigh):
+			g.across *= 2
+		case g.high() > leastHigh:
+			g.down *= 2
 		default:
-			pieces = maxPieces
+			return g
 		}
 	}
-	g.across = (n + g.wide - 1) / g.wide
 	return g
 }
 
@@ -53,27 +52,46 @@ func large(rows, units, inputs int) bool {
 	return rows >= 64 && units >= 64 && inputs >= 64 && float64(rows)*float64(units)*float64(inputs) >= 1<<24
 }
 
-// columns cuts a large product into columns only, as many as the widest tile of any kernel set has, or twice as many.
+// columns cuts a large product into columns only: wide pieces, since a part of each is what comes before its first tile, but as many as
+// many threads share evenly.
 func columns(m, n int) grid {
-	g := grid{m: m, n: n, high: m, wide: kernel.PackRows}
-	if n >= 1024 {
-		g.wide *= 2
-	}
-	g.across = (n + g.wide - 1) / g.wide
-	return g
+	return grid{m, n, 1, halvings(n, 128)}
 }
 
 // across is the number of pieces of columns.
 func across(n int) int { return columns(1, n).across }
 
-func roundUp(n int) int { return (n + pieceEdge - 1) / pieceEdge * pieceEdge }
+// halvings is the power of two that cuts n into parts of about most or fewer.
+func halvings(n, most int) int {
+	parts := 1
+	for n > parts*(most+pieceEdge) {
+		parts *= 2
+	}
+	return parts
+}
 
-func (g grid) pieces() int { return (g.m + g.high - 1) / g.high * g.across }
+// edge is where part i of parts of n begins: at a whole number of the widest tiles if one is near, else of narrower ones.
+func edge(n, i, parts int) int {
+	if i == parts {
+		return n
+	}
+	at := n * i / parts
+	if wide := (at + kernel.PackRows/2) / kernel.PackRows * kernel.PackRows; n >= parts*kernel.PackRows && max(wide-at, at-wide) < pieceEdge {
+		return wide
+	}
+	return (at + pieceEdge/2) / pieceEdge * pieceEdge
+}
+
+// high and wide are about the sides of a piece.
+func (g grid) high() int { return (g.m + g.down - 1) / g.down }
+func (g grid) wide() int { return (g.n + g.across - 1) / g.across }
+
+func (g grid) pieces() int { return g.down * g.across }
 
 // block is piece i: rows r0 to r1 and columns c0 to c1.
 func (g grid) block(i int) (r0, r1, c0, c1 int) {
-	r0, c0 = i/g.across*g.high, i%g.across*g.wide
-	return r0, min(r0+g.high, g.m), c0, min(c0+g.wide, g.n)
+	r, c := i/g.across, i%g.across
+	return edge(g.m, r, g.down), edge(g.m, r+1, g.down), edge(g.n, c, g.across), edge(g.n, c+1, g.across)
 }
 
 // put writes or adds one element of a gradient, where it is wanted.

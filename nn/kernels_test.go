@@ -27,7 +27,26 @@ func coversOnce(t *testing.T, s [3]int, g grid) {
 	if covered != s[0]*s[1] {
 		t.Errorf("%v: %d results are covered, %d are there", s, covered, s[0]*s[1])
 	}
-	if g.pieces() > 1 && g.high < min(leastHigh, s[0]) && g.wide < min(leastWide, s[1]) {
-		t.Errorf("%v: blocks of %d x %d", s, g.high, g.wide)
+	if g.pieces() > 1 && g.high() < min(leastHigh/2, s[0]) && g.wide() < min(leastWide/2, s[1]) {
+		t.Errorf("%v: blocks of %d x %d", s, g.high(), g.wide())
+	}
+}
+
+// Pieces of a large product are shared evenly by two threads and by four, within two narrow tiles.
+func TestColumnsAreSharedEvenly(t *testing.T) {
+	for _, n := range []int{512, 784, 1024, 2048, 3000} {
+		g := columns(512, n)
+		for _, threads := range []int{2, 4} {
+			if g.pieces()%threads != 0 {
+				t.Errorf("%d columns: %d pieces for %d threads", n, g.pieces(), threads)
+			}
+			for i := range threads {
+				_, _, begin, _ := g.block(i * g.pieces() / threads)
+				_, _, _, end := g.block((i+1)*g.pieces()/threads - 1)
+				if d := end - begin - n/threads; d > 2*pieceEdge || d < -2*pieceEdge {
+					t.Errorf("%d columns: thread %d of %d has %d", n, i, threads, end-begin)
+				}
+			}
+		}
 	}
 }

@@ -2020,8 +2020,8 @@ carry6:
 	VMOVUPS      32(R10), Y15
 	VMOVUPS      Y15, 32(R12)
 	PREFETCHT1   (R10)(R13*8)
-	ADDQ         R11, R10
 	PREFETCHT0   1024(R12)
+	ADDQ         R11, R10
 	ADDQ         $0x00000040, R12
 	VMOVUPS      (CX), Y0
 	VMOVUPS      32(CX), Y1
@@ -2171,8 +2171,8 @@ carry6:
 	VMOVUPS      (R10), Y15
 	VMOVUPS      Y15, (R12)
 	PREFETCHT1   (R10)(R13*8)
-	ADDQ         R11, R10
 	PREFETCHT0   1024(R12)
+	ADDQ         R11, R10
 	ADDQ         $0x00000040, R12
 	VMOVUPS      (CX), Y0
 	VMOVUPS      32(CX), Y1

@@ -212,18 +212,18 @@ func avx512Carry33(k int, a *float32, ai int, ap int, b *float32, bp int, c *flo
 //go:noescape
 func avx512Carry32(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
 
-// avx512Turn3 computes 8 rows by 48 columns, as avx512Strip3 does, and transposes 4 rows of rows values:
+// avx512Turn3 computes 8 rows by 48 columns, as avx512Strip3 does, and transposes 4 rows:
 //
-//	for p := range rows {
+//	for p := range 4 * fours {
 //		for j := range 4 {
 //			panel[p*48+j] = src[j*lds+p]
 //		}
 //	}
 //
-// rows is at least 1 and at most k.
+// fours is at least 1 and at most k.
 //
 //go:noescape
-func avx512Turn3(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+func avx512Turn3(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, fours int, src *float32, lds int, panel *float32)
 
 // avx512Carry22 computes 8 rows by 32 columns, as avx512Strip2 does, and copies 32 values of each of rows rows:
 //
@@ -236,18 +236,18 @@ func avx512Turn3(k int, a *float32, ai int, ap int, b *float32, bp int, c *float
 //go:noescape
 func avx512Carry22(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
 
-// avx512Turn2 computes 8 rows by 32 columns, as avx512Strip2 does, and transposes 4 rows of rows values:
+// avx512Turn2 computes 8 rows by 32 columns, as avx512Strip2 does, and transposes 4 rows:
 //
-//	for p := range rows {
+//	for p := range 4 * fours {
 //		for j := range 4 {
 //			panel[p*48+j] = src[j*lds+p]
 //		}
 //	}
 //
-// rows is at least 1 and at most k.
+// fours is at least 1 and at most k.
 //
 //go:noescape
-func avx512Turn2(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, rows int, src *float32, lds int, panel *float32)
+func avx512Turn2(k int, a *float32, ai int, ap int, b *float32, bp int, c *float32, ldc int, add int, fours int, src *float32, lds int, panel *float32)
 
 // avx512CopyRows copies rows of 1 to 48 values:
 //

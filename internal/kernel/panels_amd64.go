@@ -135,11 +135,14 @@ func (w *sweep) strip(i0, i1 int, at, next part) {
 		a.x, c = a.x[before*a.tile:], c[rows*w.ldc:]
 	}
 	to, from, rows := w.kept(w.panel+1), w.b.at(next.j, next.p), min(at.k, next.k)
+	if from.step != 1 {
+		rows = min(4*at.k, next.k) &^ 3
+	}
 	for i := range carrying {
 		if from.step == 1 {
 			s.carry(at.w, next.w, at.k, &a.x[0], a.step, a.next, &panel.x[0], full, &c[0], w.ldc, number(add), rows, &from.x[0], from.next, &to[0])
 		} else {
-			s.turn(at.w, at.k, &a.x[0], a.step, a.next, &panel.x[0], full, &c[0], w.ldc, number(add), rows, &from.x[4*i*from.step], from.step, &to[4*i])
+			s.turn(at.w, at.k, &a.x[0], a.step, a.next, &panel.x[0], full, &c[0], w.ldc, number(add), rows/4, &from.x[4*i*from.step], from.step, &to[4*i])
 		}
 		s.end(s.rows, at.w, c, w.ldc, e)
 		if m -= s.rows; m > 0 {
@@ -150,7 +153,7 @@ func (w *sweep) strip(i0, i1 int, at, next part) {
 	if from.step != 1 {
 		w.ready = 4 * carrying
 	}
-	switch more := next.k - rows; { // parts of a sum differ by little
+	switch more := next.k - rows; { // parts of a sum differ by few rows
 	case more == 0:
 	case from.step == 1:
 		s.copyRows(more, next.w, &to[rows*full], full, &from.x[rows*from.next], from.next)
@@ -168,7 +171,7 @@ func (w *sweep) carries(at, next part, whole int) int {
 	switch {
 	case next.w == 0 || at.w < 2*lanes || at.w%lanes > 0:
 		return 0
-	case w.b.step != 1 && w.s.turn == nil:
+	case w.b.step != 1 && (w.s.turn == nil || next.k < 4):
 		return 0
 	case w.b.step != 1:
 		return min(whole, next.w/4)

@@ -34,6 +34,11 @@ type Product[T Float] struct {
 // PackRows divides the first row of every part of a packed A.
 const PackRows = 48
 
+// RowsCompete reports whether so many values from one row of A to the next make its
+// rows compete for one place in the first cache of common processors: products
+// are faster from a copy then. Other rows along K are read as they lie.
+func RowsCompete(lda int) bool { return lda%1024 == 0 }
+
 // PackedLen is the length of a packed A of m rows and k columns. It panics when
 // that overflows.
 func PackedLen(m, k int) int {

@@ -202,10 +202,10 @@ func avx2Carry(w, next, k int, a *float32, ai, ap int, b *float32, bp int, c *fl
 }
 
 //go:noinline
-func avx512Turn(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32) {
+func avx512Turn(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, fours int, src *float32, lds int, panel *float32) {
 	if w == 48 {
-		avx512Turn3(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+		avx512Turn3(k, a, ai, ap, b, bp, c, ldc, add, fours, src, lds, panel)
 	} else {
-		avx512Turn2(k, a, ai, ap, b, bp, c, ldc, add, rows, src, lds, panel)
+		avx512Turn2(k, a, ai, ap, b, bp, c, ldc, add, fours, src, lds, panel)
 	}
 }

@@ -36,7 +36,7 @@ type strips struct {
 	// carry and turn compute a tile and copy the next panel on the way, or four rows of
 	// one that is to be transposed; turn may be nil.
 	carry func(w, next, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)
-	turn  func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)
+	turn  func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, fours int, src *float32, lds int, panel *float32)
 	first func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
 
 	copyRows   func(rows, cols int, dst *float32, ldd int, src *float32, lds int)
@@ -223,9 +223,14 @@ func equal(n, most int) int {
 }
 
 // competes reports whether rows of A that a tile reads together compete for a
-// place in the first cache, and enough columns of B pass over A to pay for a copy.
+// place in the first cache, or rows of A transposed that it reads one after the
+// other, and enough columns of B pass over A to pay for a copy.
 func (s *strips) competes(m, n, k int, a side) bool {
-	return a.step*a.next%256 == 0 && n >= 4*widestStrip && m > 2*s.rows
+	apart := RowsCompete(a.step)
+	if a.next != 1 {
+		apart = a.next%256 == 0
+	}
+	return apart && n >= 4*widestStrip && m > 2*s.rows
 }
 
 // width is the columns of the next strip when n are left.

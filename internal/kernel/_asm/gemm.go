@@ -9,6 +9,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -85,25 +86,41 @@ func (t *target) carry(width, copied int) {
 	t.end()
 }
 
-// turn is carry for B transposed. In 24 cycles there is room for a few numbers one
-// by one, which need no registers of vectors; in the 12 of narrower ones there isn't.
+// fourByFour is the order that transposes a register of four rows.
+var fourByFour Mem
+
+// turn is carry for B transposed: four rows, of which each round takes four values.
 func (t *target) turn(width int) {
 	name := fmt.Sprintf("Turn%d", width)
-	t.function(name, "func(k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, rows int, src *float32, lds int, panel *float32)",
-		fmt.Sprintf("computes %d rows by %d columns, as %sStrip%d does, and transposes 4 rows of rows values:", t.rows, width*t.lanes, t.name, width),
+	t.function(name, "func(k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, fours int, src *float32, lds int, panel *float32)",
+		fmt.Sprintf("computes %d rows by %d columns, as %sStrip%d does, and transposes 4 rows:", t.rows, width*t.lanes, t.name, width),
 		"",
-		"	for p := range rows {",
+		"	for p := range 4 * fours {",
 		"		for j := range 4 {",
 		fmt.Sprintf("			panel[p*%d+j] = src[j*lds+p]", t.width*t.lanes),
 		"		}",
 		"	}",
 		"",
-		"rows is at least 1 and at most k.")
+		"fours is at least 1 and at most k.")
 	s := t.stripArguments(width, false)
 	s.src, s.lds, s.panel = Load(Param("src"), GP64()), Load(Param("lds"), GP64()), Load(Param("panel"), GP64())
 	SHLQ(U8(2), s.lds)
 	s.lds3 = GP64()
 	LEAQ(Mem{Base: s.lds, Index: s.lds, Scale: 2}, s.lds3)
+	for row := 1; row < 4; row++ {
+		lanes, k := GP32(), K()
+		MOVL(U32(0xf<<(4*row)), lanes)
+		KMOVW(lanes, k)
+		s.quarter[row] = k
+	}
+	if fourByFour.Base == nil {
+		fourByFour = GLOBL("fourByFour", attr.RODATA|attr.NOPTR)
+		for i := range 16 {
+			DATA(4*i, U32(uint32(i%4*4+i/4)))
+		}
+	}
+	s.order = t.regs[width+4]
+	VMOVUPS(fourByFour, s.order)
 	s.tile(t.rows)
 	t.end()
 }
@@ -191,14 +208,16 @@ type stripCode struct {
 	panel, ahead         Register // where B is copied to, if it is; two rows of B
 	src, lds, lds3       Register // what is copied, if it isn't the tile's own B
 	copied               int      // registers of each row of it, if it isn't transposed
+	quarter              [4]Register
+	order                Register // of four rows' values that are transposed
 }
 
 // The registers are for a row of B, for numbers of A, for sums, in this order.
 func (s *stripCode) number(row int) Register {
 	if s.t.wide() { // several registers cost nothing here
 		n := 5
-		if s.copied > 0 {
-			n = 4
+		if s.src != nil {
+			n = 3
 		}
 		return s.t.regs[s.width+row%n]
 	}
@@ -317,7 +336,11 @@ func (s *stripCode) tile(rows int) {
 		JNZ(LabelRef(label(name)))
 	}
 	if s.src != nil {
-		left := Load(Param("rows"), GP64())
+		n := "rows"
+		if s.copied == 0 {
+			n = "fours"
+		}
+		left := Load(Param(n), GP64())
 		SUBQ(left, k)
 		MOVQ(k, t.argument("k"))
 		MOVQ(left, k)
@@ -348,40 +371,45 @@ func (s *stripCode) tile(rows int) {
 	})
 }
 
-// carried copies a row, or a number of each of four rows.
+// carried copies a row, or four values of each of four rows.
 func (s *stripCode) carried() {
-	t := s.t
-	to := func(at int) Mem { return Mem{Base: s.panel, Disp: at} }
+	t, r := s.t, s.spare()
+	row := t.width * t.bytes()
 	if s.copied > 0 {
 		for v := range s.copied {
-			r := s.spare()
 			VMOVUPS(Mem{Base: s.src, Disp: v * t.bytes()}, r)
-			VMOVUPS(r, to(v*t.bytes()))
+			VMOVUPS(r, Mem{Base: s.panel, Disp: v * t.bytes()})
 		}
 		for at := 0; at < s.copied*t.bytes(); at += 64 {
 			PREFETCHT1(Mem{Base: s.src, Index: s.ahead, Scale: 8, Disp: at})
+			PREFETCHT0(Mem{Base: s.panel, Disp: 16*row + at}) // stores wait for one line after the other
 		}
 		ADDQ(s.lds, s.src)
-	} else {
-		x := GP32()
-		for row, from := range []Mem{{Base: s.src}, {Base: s.src, Index: s.lds, Scale: 1}, {Base: s.src, Index: s.lds, Scale: 2}, {Base: s.src, Index: s.lds3, Scale: 1}} {
-			MOVL(from, x)
-			MOVL(x, to(4*row))
-			from.Disp = 512
-			PREFETCHT0(from)
+		ADDQ(U32(row), s.panel)
+		return
+	}
+	for i, from := range []Mem{{Base: s.src}, {Base: s.src, Index: s.lds, Scale: 1}, {Base: s.src, Index: s.lds, Scale: 2}, {Base: s.src, Index: s.lds3, Scale: 1}} {
+		if i == 0 {
+			VBROADCASTF32X4(from, r)
+		} else {
+			VBROADCASTF32X4(from, s.quarter[i], r)
 		}
-		ADDQ(U8(4), s.src)
+		from.Disp = 512
+		PREFETCHT0(from)
 	}
-	for at := 0; at < max(s.copied*t.bytes(), 16); at += 64 {
-		PREFETCHT0(to(16*t.width*t.bytes() + at)) // stores wait for one line after the other
+	VPERMPS(r, s.order, r)
+	VMOVUPS(r.(VecPhysical).AsX(), Mem{Base: s.panel})
+	for i := 1; i < 4; i++ {
+		VEXTRACTF32X4(U8(i), r, Mem{Base: s.panel, Disp: i * row})
 	}
-	ADDQ(U32(t.width*t.bytes()), s.panel)
+	ADDQ(U8(16), s.src)
+	ADDQ(U32(4*row), s.panel)
 }
 
 // spare is a register that the tiles which copy rows don't use.
 func (s *stripCode) spare() Register {
 	if s.t.wide() {
-		return s.t.regs[s.width+4]
+		return s.t.regs[s.width+3]
 	}
 	return s.t.regs[15]
 }
