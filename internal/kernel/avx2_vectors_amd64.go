@@ -179,7 +179,7 @@ func avx2SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
 //go:noescape
 func avx2SGD(n int, w *float32, grad *float32, lr float32, scale float32, decay float32, flags int)
 
-// avx2Momentum is momentum for n values. Flag 1: decay is not 0; flag 2: Nesterov's form.
+// avx2Momentum is momentum for n values. Flag 1: decay is not 0; flag 2: Nesterov's form; flag 4: into and fresh are 1.
 //
 //go:noescape
 func avx2Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)

@@ -5099,505 +5099,750 @@ end:
 	RET
 
 // func avx2SGD(n int, w *float32, grad *float32, lr float32, scale float32, decay float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2SGD(SB), NOSPLIT, $0-48
-	MOVQ w+8(FP), AX
-	MOVQ grad+16(FP), CX
-	MOVQ flags+40(FP), DX
-	ANDQ $0x01, DX
-	MOVQ n+0(FP), BX
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+16(FP), CX
+	MOVQ         flags+40(FP), DX
+	ANDQ         $0x01, DX
+	VBROADCASTSS scale+28(FP), Y0
+	VBROADCASTSS lr+24(FP), Y1
+	VBROADCASTSS decay+32(FP), Y2
+	MOVQ         n+0(FP), BX
+	MOVQ         flags+40(FP), SI
+	CMPQ         SI, $0x00
+	JNE          otherwise
+	XORQ         DX, DX
+
+usualseveral:
+	CMPQ       BX, $0x00000020
+	JLT        usualone
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000001
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
+	VMOVUPS (AX)(DX*1), Y2
+	VMOVUPS (CX)(DX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(DX*1)
+	VMOVUPS 32(AX)(DX*1), Y2
+	VMOVUPS 32(CX)(DX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, 32(AX)(DX*1)
+	VMOVUPS 64(AX)(DX*1), Y2
+	VMOVUPS 64(CX)(DX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, 64(AX)(DX*1)
+	VMOVUPS 96(AX)(DX*1), Y2
+	VMOVUPS 96(CX)(DX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, 96(AX)(DX*1)
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x00000020, BX
+	JMP     usualseveral
+
+usualone:
+	CMPQ       BX, $0x08
+	JLT        usualpart
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000009
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000009:
+	VMOVUPS (AX)(DX*1), Y2
+	VMOVUPS (CX)(DX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(DX*1)
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     usualone
+
+usualpart:
+	TESTQ      BX, BX
+	JZ         usualend
+	LEAQ       lanes<>+32(SB), SI
+	SHLQ       $0x02, BX
+	SUBQ       BX, SI
+	VMOVUPS    (SI), Y2
+	VMASKMOVPS (AX)(DX*1), Y2, Y3
+	VMASKMOVPS (CX)(DX*1), Y2, Y4
+	VMULPS     Y0, Y4, Y4
+	VMULPS     Y1, Y4, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(DX*1)
+
+usualend:
+	VZEROUPPER
+	RET
+
+otherwise:
 	XORQ SI, SI
 
-several:
-	CMPQ         BX, $0x00000010
-	JLT          one
-	VMOVUPS      (AX)(SI*1), Y0
-	VMOVUPS      (CX)(SI*1), Y1
-	VBROADCASTSS scale+28(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000001
-	VBROADCASTSS decay+32(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+otherone:
+	CMPQ       BX, $0x08
+	JLT        otherpart
+	TESTQ      $0x00000fff, SI
+	JNZ        page0000000d
+	LEAQ       63488(AX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
-decayed00000001:
-	VBROADCASTSS lr+24(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(SI*1)
-	VMOVUPS      32(AX)(SI*1), Y0
-	VMOVUPS      32(CX)(SI*1), Y1
-	VBROADCASTSS scale+28(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000002
-	VBROADCASTSS decay+32(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+page0000000d:
+	VMOVUPS (AX)(SI*1), Y3
+	VMOVUPS (CX)(SI*1), Y4
+	VMULPS  Y0, Y4, Y4
+	TESTQ   DX, DX
+	JZ      decayed0000000e
+	VMULPS  Y2, Y3, Y5
+	VADDPS  Y5, Y4, Y4
 
-decayed00000002:
-	VBROADCASTSS lr+24(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(AX)(SI*1)
-	ADDQ         $0x00000040, SI
-	SUBQ         $0x00000010, BX
-	JMP          several
+decayed0000000e:
+	VMULPS  Y1, Y4, Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(SI*1)
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, BX
+	JMP     otherone
 
-one:
-	CMPQ         BX, $0x08
-	JLT          part
-	VMOVUPS      (AX)(SI*1), Y0
-	VMOVUPS      (CX)(SI*1), Y1
-	VBROADCASTSS scale+28(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000003
-	VBROADCASTSS decay+32(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+otherpart:
+	TESTQ      BX, BX
+	JZ         otherend
+	LEAQ       lanes<>+32(SB), DI
+	SHLQ       $0x02, BX
+	SUBQ       BX, DI
+	VMOVUPS    (DI), Y3
+	VMASKMOVPS (AX)(SI*1), Y3, Y4
+	VMASKMOVPS (CX)(SI*1), Y3, Y5
+	VMULPS     Y0, Y5, Y5
+	TESTQ      DX, DX
+	JZ         decayed00000010
+	VMULPS     Y2, Y4, Y0
+	VADDPS     Y0, Y5, Y5
 
-decayed00000003:
-	VBROADCASTSS lr+24(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, BX
-	JMP          one
+decayed00000010:
+	VMULPS     Y1, Y5, Y5
+	VSUBPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y3, (AX)(SI*1)
 
-part:
-	TESTQ        BX, BX
-	JZ           end
-	LEAQ         lanes<>+32(SB), DI
-	SHLQ         $0x02, BX
-	SUBQ         BX, DI
-	VMOVUPS      (DI), Y0
-	VMASKMOVPS   (AX)(SI*1), Y0, Y1
-	VMASKMOVPS   (CX)(SI*1), Y0, Y2
-	VBROADCASTSS scale+28(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	TESTQ        DX, DX
-	JZ           decayed00000004
-	VBROADCASTSS decay+32(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
-
-decayed00000004:
-	VBROADCASTSS lr+24(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
-
-end:
+otherend:
 	VZEROUPPER
 	RET
 
 // func avx2Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Momentum(SB), NOSPLIT, $0-64
-	MOVQ w+8(FP), AX
-	MOVQ grad+24(FP), CX
-	MOVQ flags+56(FP), DX
-	ANDQ $0x01, DX
-	MOVQ v+16(FP), BX
-	MOVQ flags+56(FP), SI
-	ANDQ $0x02, SI
-	MOVQ n+0(FP), DI
-	XORQ R8, R8
-
-several:
-	CMPQ         DI, $0x00000010
-	JLT          one
-	VMOVUPS      (AX)(R8*1), Y0
-	VMOVUPS      (CX)(R8*1), Y1
-	VBROADCASTSS scale+32(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000005
-	VBROADCASTSS decay+36(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
-
-decayed00000005:
-	VMOVUPS      (BX)(R8*1), Y2
-	VBROADCASTSS mu+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VBROADCASTSS fresh+48(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VBROADCASTSS into+44(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain00000006
-	VBROADCASTSS into+44(FP), Y3
-	VMULPS       Y3, Y1, Y1
-	VBROADCASTSS mu+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-
-plain00000006:
-	VBROADCASTSS out+52(FP), Y1
-	VMULPS       Y1, Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(R8*1)
-	VMOVUPS      32(AX)(R8*1), Y0
-	VMOVUPS      32(CX)(R8*1), Y1
-	VBROADCASTSS scale+32(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000007
-	VBROADCASTSS decay+36(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
-
-decayed00000007:
-	VMOVUPS      32(BX)(R8*1), Y2
-	VBROADCASTSS mu+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VBROADCASTSS fresh+48(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VBROADCASTSS into+44(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 32(BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain00000008
-	VBROADCASTSS into+44(FP), Y3
-	VMULPS       Y3, Y1, Y1
-	VBROADCASTSS mu+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-
-plain00000008:
-	VBROADCASTSS out+52(FP), Y1
-	VMULPS       Y1, Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(AX)(R8*1)
-	ADDQ         $0x00000040, R8
-	SUBQ         $0x00000010, DI
-	JMP          several
-
-one:
-	CMPQ         DI, $0x08
-	JLT          part
-	VMOVUPS      (AX)(R8*1), Y0
-	VMOVUPS      (CX)(R8*1), Y1
-	VBROADCASTSS scale+32(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000009
-	VBROADCASTSS decay+36(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
-
-decayed00000009:
-	VMOVUPS      (BX)(R8*1), Y2
-	VBROADCASTSS mu+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VBROADCASTSS fresh+48(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VBROADCASTSS into+44(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain0000000a
-	VBROADCASTSS into+44(FP), Y3
-	VMULPS       Y3, Y1, Y1
-	VBROADCASTSS mu+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-
-plain0000000a:
-	VBROADCASTSS out+52(FP), Y1
-	VMULPS       Y1, Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(R8*1)
-	ADDQ         $0x20, R8
-	SUBQ         $0x08, DI
-	JMP          one
-
-part:
-	TESTQ        DI, DI
-	JZ           end
-	LEAQ         lanes<>+32(SB), R9
-	SHLQ         $0x02, DI
-	SUBQ         DI, R9
-	VMOVUPS      (R9), Y0
-	VMASKMOVPS   (AX)(R8*1), Y0, Y1
-	VMASKMOVPS   (CX)(R8*1), Y0, Y2
-	VBROADCASTSS scale+32(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	TESTQ        DX, DX
-	JZ           decayed0000000b
-	VBROADCASTSS decay+36(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
-
-decayed0000000b:
-	VMASKMOVPS   (BX)(R8*1), Y0, Y3
-	VBROADCASTSS mu+40(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS fresh+48(FP), Y4
-	VMULPS       Y4, Y2, Y4
-	VBROADCASTSS into+44(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain0000000c
-	VBROADCASTSS into+44(FP), Y4
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS mu+40(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-
-plain0000000c:
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+24(FP), CX
+	MOVQ         flags+56(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         v+16(FP), BX
+	MOVQ         flags+56(FP), SI
+	ANDQ         $0x02, SI
+	MOVQ         flags+56(FP), DI
+	ANDQ         $0x04, DI
+	VBROADCASTSS scale+32(FP), Y0
+	VBROADCASTSS mu+40(FP), Y1
 	VBROADCASTSS out+52(FP), Y2
-	VMULPS       Y2, Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R8*1)
+	VBROADCASTSS into+44(FP), Y3
+	VBROADCASTSS fresh+48(FP), Y4
+	VBROADCASTSS decay+36(FP), Y5
+	MOVQ         n+0(FP), R8
+	MOVQ         flags+56(FP), R9
+	CMPQ         R9, $0x04
+	JNE          otherwise
+	XORQ         DX, DX
 
-end:
+usualseveral:
+	CMPQ       R8, $0x00000020
+	JLT        usualone
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000011
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(BX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000011:
+	VMOVUPS (AX)(DX*1), Y3
+	VMOVUPS (CX)(DX*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS (BX)(DX*1), Y5
+	VMULPS  Y1, Y5, Y5
+	VADDPS  Y4, Y5, Y5
+	VMOVUPS Y5, (BX)(DX*1)
+	VMULPS  Y2, Y5, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)(DX*1)
+	VMOVUPS 32(AX)(DX*1), Y3
+	VMOVUPS 32(CX)(DX*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS 32(BX)(DX*1), Y5
+	VMULPS  Y1, Y5, Y5
+	VADDPS  Y4, Y5, Y5
+	VMOVUPS Y5, 32(BX)(DX*1)
+	VMULPS  Y2, Y5, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, 32(AX)(DX*1)
+	VMOVUPS 64(AX)(DX*1), Y3
+	VMOVUPS 64(CX)(DX*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS 64(BX)(DX*1), Y5
+	VMULPS  Y1, Y5, Y5
+	VADDPS  Y4, Y5, Y5
+	VMOVUPS Y5, 64(BX)(DX*1)
+	VMULPS  Y2, Y5, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, 64(AX)(DX*1)
+	VMOVUPS 96(AX)(DX*1), Y3
+	VMOVUPS 96(CX)(DX*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS 96(BX)(DX*1), Y5
+	VMULPS  Y1, Y5, Y5
+	VADDPS  Y4, Y5, Y5
+	VMOVUPS Y5, 96(BX)(DX*1)
+	VMULPS  Y2, Y5, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, 96(AX)(DX*1)
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x00000020, R8
+	JMP     usualseveral
+
+usualone:
+	CMPQ       R8, $0x08
+	JLT        usualpart
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000019
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(BX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000019:
+	VMOVUPS (AX)(DX*1), Y3
+	VMOVUPS (CX)(DX*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS (BX)(DX*1), Y5
+	VMULPS  Y1, Y5, Y5
+	VADDPS  Y4, Y5, Y5
+	VMOVUPS Y5, (BX)(DX*1)
+	VMULPS  Y2, Y5, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)(DX*1)
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, R8
+	JMP     usualone
+
+usualpart:
+	TESTQ      R8, R8
+	JZ         usualend
+	LEAQ       lanes<>+32(SB), SI
+	MOVQ       R8, DI
+	SHLQ       $0x02, DI
+	SUBQ       DI, SI
+	VMOVUPS    (SI), Y3
+	VMASKMOVPS (AX)(DX*1), Y3, Y4
+	VMASKMOVPS (CX)(DX*1), Y3, Y5
+	VMULPS     Y0, Y5, Y5
+	VMASKMOVPS (BX)(DX*1), Y3, Y0
+	VMULPS     Y1, Y0, Y0
+	VADDPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y3, (BX)(DX*1)
+	VMULPS     Y2, Y0, Y0
+	VSUBPS     Y0, Y4, Y4
+	VMASKMOVPS Y4, Y3, (AX)(DX*1)
+
+usualend:
+	VZEROUPPER
+	RET
+
+otherwise:
+	XORQ R9, R9
+
+otherone:
+	CMPQ       R8, $0x08
+	JLT        otherpart
+	TESTQ      $0x00000fff, R9
+	JNZ        page0000001d
+	LEAQ       63488(AX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(BX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(CX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+
+page0000001d:
+	VMOVUPS (AX)(R9*1), Y6
+	VMOVUPS (CX)(R9*1), Y7
+	VMULPS  Y0, Y7, Y7
+	TESTQ   DX, DX
+	JZ      decayed0000001e
+	VMULPS  Y5, Y6, Y8
+	VADDPS  Y8, Y7, Y7
+
+decayed0000001e:
+	VMOVUPS (BX)(R9*1), Y8
+	VMULPS  Y1, Y8, Y8
+	VMOVAPS Y7, Y9
+	TESTQ   DI, DI
+	JNZ     whole0000001f
+	VMULPS  Y4, Y9, Y9
+	VMULPS  Y3, Y9, Y9
+
+whole0000001f:
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS Y8, (BX)(R9*1)
+	TESTQ   SI, SI
+	JZ      plain00000020
+	VMULPS  Y3, Y7, Y7
+	VMULPS  Y1, Y8, Y8
+	VADDPS  Y8, Y7, Y8
+
+plain00000020:
+	VMULPS  Y2, Y8, Y8
+	VSUBPS  Y8, Y6, Y6
+	VMOVUPS Y6, (AX)(R9*1)
+	ADDQ    $0x20, R9
+	SUBQ    $0x08, R8
+	JMP     otherone
+
+otherpart:
+	TESTQ      R8, R8
+	JZ         otherend
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R8
+	SUBQ       R8, R10
+	VMOVUPS    (R10), Y6
+	VMASKMOVPS (AX)(R9*1), Y6, Y7
+	VMASKMOVPS (CX)(R9*1), Y6, Y8
+	VMULPS     Y0, Y8, Y8
+	TESTQ      DX, DX
+	JZ         decayed00000022
+	VMULPS     Y5, Y7, Y0
+	VADDPS     Y0, Y8, Y8
+
+decayed00000022:
+	VMASKMOVPS (BX)(R9*1), Y6, Y0
+	VMULPS     Y1, Y0, Y0
+	VMOVAPS    Y8, Y5
+	TESTQ      DI, DI
+	JNZ        whole00000023
+	VMULPS     Y4, Y5, Y5
+	VMULPS     Y3, Y5, Y5
+
+whole00000023:
+	VADDPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y6, (BX)(R9*1)
+	TESTQ      SI, SI
+	JZ         plain00000024
+	VMULPS     Y3, Y8, Y8
+	VMULPS     Y1, Y0, Y0
+	VADDPS     Y0, Y8, Y0
+
+plain00000024:
+	VMULPS     Y2, Y0, Y0
+	VSUBPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y6, (AX)(R9*1)
+
+otherend:
 	VZEROUPPER
 	RET
 
 // func avx2Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Adam(SB), NOSPLIT, $0-96
-	MOVQ w+8(FP), AX
-	MOVQ grad+32(FP), CX
-	MOVQ flags+88(FP), DX
-	ANDQ $0x01, DX
-	MOVQ m+16(FP), BX
-	MOVQ flags+88(FP), SI
-	ANDQ $0x02, SI
-	MOVQ flags+88(FP), DI
-	ANDQ $0x04, DI
-	MOVQ v+24(FP), R8
-	MOVQ n+0(FP), R9
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+32(FP), CX
+	MOVQ         flags+88(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         m+16(FP), BX
+	MOVQ         flags+88(FP), SI
+	ANDQ         $0x02, SI
+	MOVQ         flags+88(FP), DI
+	ANDQ         $0x04, DI
+	MOVQ         v+24(FP), R8
+	VBROADCASTSS scale+40(FP), Y0
+	VBROADCASTSS beta2+60(FP), Y1
+	VBROADCASTSS fresh2+64(FP), Y2
+	VBROADCASTSS fresh1+56(FP), Y3
+	VBROADCASTSS rise+72(FP), Y4
+	VBROADCASTSS step+68(FP), Y5
+	MOVQ         n+0(FP), R9
+	MOVQ         flags+88(FP), R10
+	CMPQ         R10, $0x00
+	JNE          otherwise
+	XORQ         DX, DX
+
+usualone:
+	CMPQ       R9, $0x08
+	JLT        usualpart
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000025
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(BX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(R8)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000025:
+	VMOVUPS      (AX)(DX*1), Y6
+	VBROADCASTSS keep+48(FP), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      (CX)(DX*1), Y7
+	VMULPS       Y0, Y7, Y7
+	VMOVUPS      (BX)(DX*1), Y8
+	VSUBPS       Y8, Y7, Y9
+	VMULPS       Y3, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (BX)(DX*1)
+	VMOVUPS      (R8)(DX*1), Y9
+	VMULPS       Y1, Y9, Y9
+	VMULPS       Y2, Y7, Y10
+	VMULPS       Y7, Y10, Y10
+	VADDPS       Y10, Y9, Y9
+	VMOVUPS      Y9, (R8)(DX*1)
+	VBROADCASTSS eps+80(FP), Y7
+	VSQRTPS      Y9, Y9
+	VMULPS       Y4, Y9, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y5, Y8, Y8
+	VDIVPS       Y9, Y8, Y8
+	VSUBPS       Y8, Y6, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, R9
+	JMP          usualone
+
+usualpart:
+	TESTQ        R9, R9
+	JZ           usualend
+	LEAQ         lanes<>+32(SB), SI
+	MOVQ         R9, DI
+	SHLQ         $0x02, DI
+	SUBQ         DI, SI
+	VMOVUPS      (SI), Y6
+	VMASKMOVPS   (AX)(DX*1), Y6, Y7
+	VBROADCASTSS keep+48(FP), Y8
+	VMULPS       Y8, Y7, Y7
+	VMASKMOVPS   (CX)(DX*1), Y6, Y8
+	VMULPS       Y0, Y8, Y8
+	VMASKMOVPS   (BX)(DX*1), Y6, Y0
+	VSUBPS       Y0, Y8, Y9
+	VMULPS       Y3, Y9, Y9
+	VADDPS       Y9, Y0, Y0
+	VMASKMOVPS   Y0, Y6, (BX)(DX*1)
+	VMASKMOVPS   (R8)(DX*1), Y6, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y8, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y6, (R8)(DX*1)
+	VBROADCASTSS eps+80(FP), Y1
+	VSQRTPS      Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y1, Y3, Y3
+	VMULPS       Y5, Y0, Y0
+	VDIVPS       Y3, Y0, Y0
+	VSUBPS       Y0, Y7, Y7
+	VMASKMOVPS   Y7, Y6, (AX)(DX*1)
+
+usualend:
+	VZEROUPPER
+	RET
+
+otherwise:
 	XORQ R10, R10
 
-one:
-	CMPQ         R9, $0x08
-	JLT          part
-	VMOVUPS      (AX)(R10*1), Y0
-	VBROADCASTSS keep+48(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      (CX)(R10*1), Y1
-	VBROADCASTSS scale+40(FP), Y2
-	VMULPS       Y2, Y1, Y1
+otherone:
+	CMPQ       R9, $0x08
+	JLT        otherpart
+	TESTQ      $0x00000fff, R10
+	JNZ        page00000031
+	LEAQ       63488(AX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(BX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(R8)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(CX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+
+page00000031:
+	VMOVUPS      (AX)(R10*1), Y6
+	VBROADCASTSS keep+48(FP), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      (CX)(R10*1), Y7
+	VMULPS       Y0, Y7, Y7
 	TESTQ        DX, DX
-	JZ           decayed0000000d
-	VBROADCASTSS decay+44(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+	JZ           decayed00000032
+	VBROADCASTSS decay+44(FP), Y8
+	VMULPS       Y8, Y6, Y8
+	VADDPS       Y8, Y7, Y7
 
-decayed0000000d:
-	VMOVUPS      (BX)(R10*1), Y2
-	VSUBPS       Y2, Y1, Y3
-	TESTQ        SI, SI
-	JNZ          far0000000e
-	VBROADCASTSS fresh1+56(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	JMP          moment0000000f
+decayed00000032:
+	VMOVUPS (BX)(R10*1), Y8
+	VSUBPS  Y8, Y7, Y9
+	TESTQ   SI, SI
+	JNZ     far00000033
+	VMULPS  Y3, Y9, Y9
+	VADDPS  Y9, Y8, Y8
+	JMP     moment00000034
 
-far0000000e:
-	VBROADCASTSS beta1+52(FP), Y2
-	VMULPS       Y2, Y3, Y3
-	VSUBPS       Y3, Y1, Y2
+far00000033:
+	VBROADCASTSS beta1+52(FP), Y8
+	VMULPS       Y8, Y9, Y9
+	VSUBPS       Y9, Y7, Y8
 
-moment0000000f:
-	VMOVUPS      Y2, (BX)(R10*1)
-	VMOVUPS      (R8)(R10*1), Y3
-	VBROADCASTSS beta2+60(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS fresh2+64(FP), Y4
-	VMULPS       Y4, Y1, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, (R8)(R10*1)
-	VBROADCASTSS eps+80(FP), Y1
+moment00000034:
+	VMOVUPS      Y8, (BX)(R10*1)
+	VMOVUPS      (R8)(R10*1), Y9
+	VMULPS       Y1, Y9, Y9
+	VMULPS       Y2, Y7, Y10
+	VMULPS       Y7, Y10, Y10
+	VADDPS       Y10, Y9, Y9
+	VMOVUPS      Y9, (R8)(R10*1)
+	VBROADCASTSS eps+80(FP), Y7
 	TESTQ        DI, DI
-	JNZ          within00000010
-	VSQRTPS      Y3, Y3
-	VBROADCASTSS rise+72(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y1, Y3, Y3
-	JMP          denominator00000011
+	JNZ          within00000035
+	VSQRTPS      Y9, Y9
+	VMULPS       Y4, Y9, Y9
+	VADDPS       Y7, Y9, Y9
+	JMP          denominator00000036
 
-within00000010:
-	VBROADCASTSS correction2+76(FP), Y4
-	VDIVPS       Y4, Y3, Y3
-	VADDPS       Y1, Y3, Y3
-	VSQRTPS      Y3, Y3
+within00000035:
+	VBROADCASTSS correction2+76(FP), Y10
+	VDIVPS       Y10, Y9, Y9
+	VADDPS       Y7, Y9, Y9
+	VSQRTPS      Y9, Y9
 
-denominator00000011:
-	VBROADCASTSS step+68(FP), Y1
-	VMULPS       Y1, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(R10*1)
-	ADDQ         $0x20, R10
-	SUBQ         $0x08, R9
-	JMP          one
+denominator00000036:
+	VMULPS  Y5, Y8, Y8
+	VDIVPS  Y9, Y8, Y8
+	VSUBPS  Y8, Y6, Y6
+	VMOVUPS Y6, (AX)(R10*1)
+	ADDQ    $0x20, R10
+	SUBQ    $0x08, R9
+	JMP     otherone
 
-part:
+otherpart:
 	TESTQ        R9, R9
-	JZ           end
+	JZ           otherend
 	LEAQ         lanes<>+32(SB), R11
 	SHLQ         $0x02, R9
 	SUBQ         R9, R11
-	VMOVUPS      (R11), Y0
-	VMASKMOVPS   (AX)(R10*1), Y0, Y1
-	VBROADCASTSS keep+48(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	VMASKMOVPS   (CX)(R10*1), Y0, Y2
-	VBROADCASTSS scale+40(FP), Y3
-	VMULPS       Y3, Y2, Y2
+	VMOVUPS      (R11), Y6
+	VMASKMOVPS   (AX)(R10*1), Y6, Y7
+	VBROADCASTSS keep+48(FP), Y8
+	VMULPS       Y8, Y7, Y7
+	VMASKMOVPS   (CX)(R10*1), Y6, Y8
+	VMULPS       Y0, Y8, Y8
 	TESTQ        DX, DX
-	JZ           decayed00000012
-	VBROADCASTSS decay+44(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
+	JZ           decayed00000038
+	VBROADCASTSS decay+44(FP), Y0
+	VMULPS       Y0, Y7, Y0
+	VADDPS       Y0, Y8, Y8
 
-decayed00000012:
-	VMASKMOVPS   (BX)(R10*1), Y0, Y3
-	VSUBPS       Y3, Y2, Y4
-	TESTQ        SI, SI
-	JNZ          far00000013
-	VBROADCASTSS fresh1+56(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	JMP          moment00000014
+decayed00000038:
+	VMASKMOVPS (BX)(R10*1), Y6, Y0
+	VSUBPS     Y0, Y8, Y9
+	TESTQ      SI, SI
+	JNZ        far00000039
+	VMULPS     Y3, Y9, Y9
+	VADDPS     Y9, Y0, Y0
+	JMP        moment0000003a
 
-far00000013:
-	VBROADCASTSS beta1+52(FP), Y3
-	VMULPS       Y3, Y4, Y4
-	VSUBPS       Y4, Y2, Y3
+far00000039:
+	VBROADCASTSS beta1+52(FP), Y0
+	VMULPS       Y0, Y9, Y9
+	VSUBPS       Y9, Y8, Y0
 
-moment00000014:
-	VMASKMOVPS   Y3, Y0, (BX)(R10*1)
-	VMASKMOVPS   (R8)(R10*1), Y0, Y4
-	VBROADCASTSS beta2+60(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VBROADCASTSS fresh2+64(FP), Y5
-	VMULPS       Y5, Y2, Y5
-	VMULPS       Y2, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (R8)(R10*1)
-	VBROADCASTSS eps+80(FP), Y2
+moment0000003a:
+	VMASKMOVPS   Y0, Y6, (BX)(R10*1)
+	VMASKMOVPS   (R8)(R10*1), Y6, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y8, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y6, (R8)(R10*1)
+	VBROADCASTSS eps+80(FP), Y1
 	TESTQ        DI, DI
-	JNZ          within00000015
-	VSQRTPS      Y4, Y4
-	VBROADCASTSS rise+72(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	JMP          denominator00000016
+	JNZ          within0000003b
+	VSQRTPS      Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y1, Y3, Y3
+	JMP          denominator0000003c
 
-within00000015:
-	VBROADCASTSS correction2+76(FP), Y5
-	VDIVPS       Y5, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VSQRTPS      Y4, Y4
+within0000003b:
+	VBROADCASTSS correction2+76(FP), Y2
+	VDIVPS       Y2, Y3, Y3
+	VADDPS       Y1, Y3, Y3
+	VSQRTPS      Y3, Y3
 
-denominator00000016:
-	VBROADCASTSS step+68(FP), Y2
-	VMULPS       Y2, Y3, Y3
-	VDIVPS       Y4, Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R10*1)
+denominator0000003c:
+	VMULPS     Y5, Y0, Y0
+	VDIVPS     Y3, Y0, Y0
+	VSUBPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y6, (AX)(R10*1)
 
-end:
+otherend:
 	VZEROUPPER
 	RET
 
 // func avx2RMSProp(n int, w *float32, v *float32, mean *float32, velocity *float32, grad *float32, scale float32, decay float32, rho float32, fresh float32, mu float32, into float32, out float32, eps float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2RMSProp(SB), NOSPLIT, $0-88
-	MOVQ w+8(FP), AX
-	MOVQ grad+40(FP), CX
-	MOVQ flags+80(FP), DX
-	ANDQ $0x01, DX
-	MOVQ v+16(FP), BX
-	MOVQ flags+80(FP), SI
-	ANDQ $0x02, SI
-	MOVQ mean+24(FP), DI
-	MOVQ velocity+32(FP), R8
-	MOVQ n+0(FP), R9
-	XORQ R10, R10
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+40(FP), CX
+	MOVQ         flags+80(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         v+16(FP), BX
+	MOVQ         flags+80(FP), SI
+	ANDQ         $0x02, SI
+	MOVQ         mean+24(FP), DI
+	MOVQ         velocity+32(FP), R8
+	VBROADCASTSS scale+48(FP), Y0
+	VBROADCASTSS fresh+60(FP), Y1
+	VBROADCASTSS rho+56(FP), Y2
+	VBROADCASTSS into+68(FP), Y3
+	VBROADCASTSS out+72(FP), Y4
+	VBROADCASTSS eps+76(FP), Y5
+	MOVQ         n+0(FP), R9
+	XORQ         R10, R10
 
 one:
-	CMPQ         R9, $0x08
-	JLT          part
-	VMOVUPS      (AX)(R10*1), Y0
-	VMOVUPS      (CX)(R10*1), Y1
-	VBROADCASTSS scale+48(FP), Y2
-	VMULPS       Y2, Y1, Y1
+	CMPQ       R9, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, R10
+	JNZ        page0000003d
+	LEAQ       63488(AX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(BX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(CX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+
+page0000003d:
+	VMOVUPS      (AX)(R10*1), Y6
+	VMOVUPS      (CX)(R10*1), Y7
+	VMULPS       Y0, Y7, Y7
 	TESTQ        DX, DX
-	JZ           decayed00000017
-	VBROADCASTSS decay+52(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+	JZ           decayed0000003e
+	VBROADCASTSS decay+52(FP), Y8
+	VMULPS       Y8, Y6, Y8
+	VADDPS       Y8, Y7, Y7
 
-decayed00000017:
-	VMOVUPS      (BX)(R10*1), Y2
-	VBROADCASTSS rho+56(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VBROADCASTSS fresh+60(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)(R10*1)
-	TESTQ        DI, DI
-	JZ           plain00000018
-	VMOVUPS      (DI)(R10*1), Y3
-	VSUBPS       Y3, Y1, Y4
-	VBROADCASTSS fresh+60(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, (DI)(R10*1)
-	VMULPS       Y3, Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMAXPS       Y2, Y3, Y2
+decayed0000003e:
+	VMOVUPS    (BX)(R10*1), Y8
+	VMULPS     Y2, Y8, Y8
+	VMULPS     Y1, Y7, Y9
+	VMULPS     Y7, Y9, Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (BX)(R10*1)
+	TESTQ      DI, DI
+	JZ         plain0000003f
+	TESTQ      $0x00000fff, R10
+	JNZ        page00000040
+	LEAQ       63488(DI)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
 
-plain00000018:
-	VBROADCASTSS eps+76(FP), Y3
-	TESTQ        SI, SI
-	JNZ          within00000019
-	VSQRTPS      Y2, Y2
-	VADDPS       Y3, Y2, Y2
-	JMP          root0000001a
+page00000040:
+	VMOVUPS (DI)(R10*1), Y9
+	VSUBPS  Y9, Y7, Y10
+	VMULPS  Y1, Y10, Y10
+	VADDPS  Y10, Y9, Y9
+	VMOVUPS Y9, (DI)(R10*1)
+	VMULPS  Y9, Y9, Y9
+	VSUBPS  Y9, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VMAXPS  Y8, Y9, Y8
 
-within00000019:
-	VADDPS  Y3, Y2, Y2
-	VSQRTPS Y2, Y2
+plain0000003f:
+	TESTQ   SI, SI
+	JNZ     within00000041
+	VSQRTPS Y8, Y8
+	VADDPS  Y5, Y8, Y8
+	JMP     root00000042
 
-root0000001a:
-	VBROADCASTSS into+68(FP), Y3
-	VMULPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	TESTQ        R8, R8
-	JZ           still0000001b
-	VMOVUPS      (R8)(R10*1), Y2
-	VBROADCASTSS mu+64(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      Y1, (R8)(R10*1)
+within00000041:
+	VADDPS  Y5, Y8, Y8
+	VSQRTPS Y8, Y8
 
-still0000001b:
-	VBROADCASTSS out+72(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(R10*1)
-	ADDQ         $0x20, R10
-	SUBQ         $0x08, R9
-	JMP          one
+root00000042:
+	VMULPS     Y3, Y7, Y7
+	VDIVPS     Y8, Y7, Y7
+	TESTQ      R8, R8
+	JZ         still00000043
+	TESTQ      $0x00000fff, R10
+	JNZ        page00000044
+	LEAQ       63488(R8)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+
+page00000044:
+	VMOVUPS      (R8)(R10*1), Y8
+	VBROADCASTSS mu+64(FP), Y9
+	VMULPS       Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      Y7, (R8)(R10*1)
+
+still00000043:
+	VMULPS  Y4, Y7, Y7
+	VSUBPS  Y7, Y6, Y6
+	VMOVUPS Y6, (AX)(R10*1)
+	ADDQ    $0x20, R10
+	SUBQ    $0x08, R9
+	JMP     one
 
 part:
 	TESTQ        R9, R9
@@ -5605,332 +5850,359 @@ part:
 	LEAQ         lanes<>+32(SB), R11
 	SHLQ         $0x02, R9
 	SUBQ         R9, R11
-	VMOVUPS      (R11), Y0
-	VMASKMOVPS   (AX)(R10*1), Y0, Y1
-	VMASKMOVPS   (CX)(R10*1), Y0, Y2
-	VBROADCASTSS scale+48(FP), Y3
-	VMULPS       Y3, Y2, Y2
+	VMOVUPS      (R11), Y6
+	VMASKMOVPS   (AX)(R10*1), Y6, Y7
+	VMASKMOVPS   (CX)(R10*1), Y6, Y8
+	VMULPS       Y0, Y8, Y8
 	TESTQ        DX, DX
-	JZ           decayed0000001c
-	VBROADCASTSS decay+52(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
+	JZ           decayed00000046
+	VBROADCASTSS decay+52(FP), Y0
+	VMULPS       Y0, Y7, Y0
+	VADDPS       Y0, Y8, Y8
 
-decayed0000001c:
-	VMASKMOVPS   (BX)(R10*1), Y0, Y3
-	VBROADCASTSS rho+56(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS fresh+60(FP), Y4
-	VMULPS       Y4, Y2, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (BX)(R10*1)
-	TESTQ        DI, DI
-	JZ           plain0000001d
-	VMASKMOVPS   (DI)(R10*1), Y0, Y4
-	VSUBPS       Y4, Y2, Y5
-	VBROADCASTSS fresh+60(FP), Y6
-	VMULPS       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DI)(R10*1)
-	VMULPS       Y4, Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VMAXPS       Y3, Y4, Y3
+decayed00000046:
+	VMASKMOVPS (BX)(R10*1), Y6, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y1, Y8, Y2
+	VMULPS     Y8, Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y6, (BX)(R10*1)
+	TESTQ      DI, DI
+	JZ         plain00000047
+	VMASKMOVPS (DI)(R10*1), Y6, Y2
+	VSUBPS     Y2, Y8, Y9
+	VMULPS     Y1, Y9, Y9
+	VADDPS     Y9, Y2, Y2
+	VMASKMOVPS Y2, Y6, (DI)(R10*1)
+	VMULPS     Y2, Y2, Y2
+	VSUBPS     Y2, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
 
-plain0000001d:
-	VBROADCASTSS eps+76(FP), Y4
-	TESTQ        SI, SI
-	JNZ          within0000001e
-	VSQRTPS      Y3, Y3
-	VADDPS       Y4, Y3, Y3
-	JMP          root0000001f
+plain00000047:
+	TESTQ   SI, SI
+	JNZ     within00000049
+	VSQRTPS Y0, Y0
+	VADDPS  Y5, Y0, Y0
+	JMP     root0000004a
 
-within0000001e:
-	VADDPS  Y4, Y3, Y3
-	VSQRTPS Y3, Y3
+within00000049:
+	VADDPS  Y5, Y0, Y0
+	VSQRTPS Y0, Y0
 
-root0000001f:
-	VBROADCASTSS into+68(FP), Y4
-	VMULPS       Y4, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
+root0000004a:
+	VMULPS       Y3, Y8, Y8
+	VDIVPS       Y0, Y8, Y8
 	TESTQ        R8, R8
-	JZ           still00000020
-	VMASKMOVPS   (R8)(R10*1), Y0, Y3
-	VBROADCASTSS mu+64(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (R8)(R10*1)
+	JZ           still0000004b
+	VMASKMOVPS   (R8)(R10*1), Y6, Y0
+	VBROADCASTSS mu+64(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VMASKMOVPS   Y8, Y6, (R8)(R10*1)
 
-still00000020:
-	VBROADCASTSS out+72(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R10*1)
+still0000004b:
+	VMULPS     Y4, Y8, Y8
+	VSUBPS     Y8, Y7, Y7
+	VMASKMOVPS Y7, Y6, (AX)(R10*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx2AdaGrad(n int, w *float32, sum *float32, grad *float32, lr float32, scale float32, decay float32, eps float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2AdaGrad(SB), NOSPLIT, $0-56
-	MOVQ w+8(FP), AX
-	MOVQ grad+24(FP), CX
-	MOVQ flags+48(FP), DX
-	ANDQ $0x01, DX
-	MOVQ sum+16(FP), BX
-	MOVQ flags+48(FP), SI
-	ANDQ $0x02, SI
-	MOVQ n+0(FP), DI
-	XORQ R8, R8
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+24(FP), CX
+	MOVQ         flags+48(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         sum+16(FP), BX
+	MOVQ         flags+48(FP), SI
+	ANDQ         $0x02, SI
+	VBROADCASTSS scale+36(FP), Y0
+	VBROADCASTSS lr+32(FP), Y1
+	VBROADCASTSS eps+44(FP), Y2
+	VBROADCASTSS decay+40(FP), Y3
+	MOVQ         n+0(FP), DI
+	XORQ         R8, R8
 
 one:
-	CMPQ         DI, $0x08
-	JLT          part
-	VMOVUPS      (AX)(R8*1), Y0
-	VMOVUPS      (CX)(R8*1), Y1
-	VBROADCASTSS scale+36(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000021
-	VBROADCASTSS decay+40(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+	CMPQ       DI, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, R8
+	JNZ        page0000004d
+	LEAQ       63488(AX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(BX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(CX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
 
-decayed00000021:
-	VMOVUPS      (BX)(R8*1), Y2
-	VMULPS       Y1, Y1, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)(R8*1)
-	VBROADCASTSS eps+44(FP), Y3
-	TESTQ        SI, SI
-	JNZ          within00000022
-	VSQRTPS      Y2, Y2
-	VADDPS       Y3, Y2, Y2
-	JMP          root00000023
+page0000004d:
+	VMOVUPS (AX)(R8*1), Y4
+	VMOVUPS (CX)(R8*1), Y5
+	VMULPS  Y0, Y5, Y5
+	TESTQ   DX, DX
+	JZ      decayed0000004e
+	VMULPS  Y3, Y4, Y6
+	VADDPS  Y6, Y5, Y5
 
-within00000022:
-	VADDPS  Y3, Y2, Y2
-	VSQRTPS Y2, Y2
+decayed0000004e:
+	VMOVUPS (BX)(R8*1), Y6
+	VMULPS  Y5, Y5, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, (BX)(R8*1)
+	TESTQ   SI, SI
+	JNZ     within0000004f
+	VSQRTPS Y6, Y6
+	VADDPS  Y2, Y6, Y6
+	JMP     root00000050
 
-root00000023:
-	VBROADCASTSS lr+32(FP), Y3
-	VMULPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(R8*1)
-	ADDQ         $0x20, R8
-	SUBQ         $0x08, DI
-	JMP          one
+within0000004f:
+	VADDPS  Y2, Y6, Y6
+	VSQRTPS Y6, Y6
+
+root00000050:
+	VMULPS  Y1, Y5, Y5
+	VDIVPS  Y6, Y5, Y5
+	VSUBPS  Y5, Y4, Y4
+	VMOVUPS Y4, (AX)(R8*1)
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, DI
+	JMP     one
 
 part:
-	TESTQ        DI, DI
-	JZ           end
-	LEAQ         lanes<>+32(SB), R9
-	SHLQ         $0x02, DI
-	SUBQ         DI, R9
-	VMOVUPS      (R9), Y0
-	VMASKMOVPS   (AX)(R8*1), Y0, Y1
-	VMASKMOVPS   (CX)(R8*1), Y0, Y2
-	VBROADCASTSS scale+36(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	TESTQ        DX, DX
-	JZ           decayed00000024
-	VBROADCASTSS decay+40(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
+	TESTQ      DI, DI
+	JZ         end
+	LEAQ       lanes<>+32(SB), R9
+	SHLQ       $0x02, DI
+	SUBQ       DI, R9
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS (AX)(R8*1), Y4, Y5
+	VMASKMOVPS (CX)(R8*1), Y4, Y6
+	VMULPS     Y0, Y6, Y6
+	TESTQ      DX, DX
+	JZ         decayed00000052
+	VMULPS     Y3, Y5, Y0
+	VADDPS     Y0, Y6, Y6
 
-decayed00000024:
-	VMASKMOVPS   (BX)(R8*1), Y0, Y3
-	VMULPS       Y2, Y2, Y4
-	VADDPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (BX)(R8*1)
-	VBROADCASTSS eps+44(FP), Y4
-	TESTQ        SI, SI
-	JNZ          within00000025
-	VSQRTPS      Y3, Y3
-	VADDPS       Y4, Y3, Y3
-	JMP          root00000026
+decayed00000052:
+	VMASKMOVPS (BX)(R8*1), Y4, Y0
+	VMULPS     Y6, Y6, Y3
+	VADDPS     Y3, Y0, Y0
+	VMASKMOVPS Y0, Y4, (BX)(R8*1)
+	TESTQ      SI, SI
+	JNZ        within00000053
+	VSQRTPS    Y0, Y0
+	VADDPS     Y2, Y0, Y0
+	JMP        root00000054
 
-within00000025:
-	VADDPS  Y4, Y3, Y3
-	VSQRTPS Y3, Y3
+within00000053:
+	VADDPS  Y2, Y0, Y0
+	VSQRTPS Y0, Y0
 
-root00000026:
-	VBROADCASTSS lr+32(FP), Y4
-	VMULPS       Y4, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R8*1)
+root00000054:
+	VMULPS     Y1, Y6, Y6
+	VDIVPS     Y0, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMASKMOVPS Y5, Y4, (AX)(R8*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx2Adadelta(n int, w *float32, v *float32, steps *float32, grad *float32, lr float32, scale float32, decay float32, rho float32, fresh float32, eps float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Adadelta(SB), NOSPLIT, $0-72
-	MOVQ w+8(FP), AX
-	MOVQ grad+32(FP), CX
-	MOVQ flags+64(FP), DX
-	ANDQ $0x01, DX
-	MOVQ v+16(FP), BX
-	MOVQ steps+24(FP), SI
-	MOVQ n+0(FP), DI
-	XORQ R8, R8
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+32(FP), CX
+	MOVQ         flags+64(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         v+16(FP), BX
+	MOVQ         steps+24(FP), SI
+	VBROADCASTSS fresh+56(FP), Y0
+	VBROADCASTSS rho+52(FP), Y1
+	VBROADCASTSS eps+60(FP), Y2
+	VBROADCASTSS scale+44(FP), Y3
+	VBROADCASTSS lr+40(FP), Y4
+	VBROADCASTSS decay+48(FP), Y5
+	MOVQ         n+0(FP), DI
+	XORQ         R8, R8
 
 one:
-	CMPQ         DI, $0x08
-	JLT          part
-	VMOVUPS      (AX)(R8*1), Y0
-	VMOVUPS      (CX)(R8*1), Y1
-	VBROADCASTSS scale+44(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000027
-	VBROADCASTSS decay+48(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+	CMPQ       DI, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, R8
+	JNZ        page00000055
+	LEAQ       63488(AX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(BX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(SI)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(CX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
 
-decayed00000027:
-	VMOVUPS      (BX)(R8*1), Y2
-	VBROADCASTSS rho+52(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VBROADCASTSS fresh+56(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)(R8*1)
-	VBROADCASTSS eps+60(FP), Y3
-	VADDPS       Y3, Y2, Y2
-	VSQRTPS      Y2, Y2
-	VMOVUPS      (SI)(R8*1), Y4
-	VADDPS       Y3, Y4, Y3
-	VSQRTPS      Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS rho+52(FP), Y1
-	VMULPS       Y1, Y4, Y4
-	VBROADCASTSS fresh+56(FP), Y1
-	VMULPS       Y1, Y3, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VMOVUPS      Y4, (SI)(R8*1)
-	VBROADCASTSS lr+40(FP), Y1
-	VMULPS       Y1, Y3, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (AX)(R8*1)
-	ADDQ         $0x20, R8
-	SUBQ         $0x08, DI
-	JMP          one
+page00000055:
+	VMOVUPS (AX)(R8*1), Y6
+	VMOVUPS (CX)(R8*1), Y7
+	VMULPS  Y3, Y7, Y7
+	TESTQ   DX, DX
+	JZ      decayed00000056
+	VMULPS  Y5, Y6, Y8
+	VADDPS  Y8, Y7, Y7
+
+decayed00000056:
+	VMOVUPS (BX)(R8*1), Y8
+	VMULPS  Y1, Y8, Y8
+	VMULPS  Y0, Y7, Y9
+	VMULPS  Y7, Y9, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS Y8, (BX)(R8*1)
+	VADDPS  Y2, Y8, Y8
+	VSQRTPS Y8, Y8
+	VMOVUPS (SI)(R8*1), Y9
+	VADDPS  Y2, Y9, Y10
+	VSQRTPS Y10, Y10
+	VDIVPS  Y8, Y10, Y10
+	VMULPS  Y7, Y10, Y10
+	VMULPS  Y1, Y9, Y9
+	VMULPS  Y0, Y10, Y7
+	VMULPS  Y10, Y7, Y7
+	VADDPS  Y7, Y9, Y9
+	VMOVUPS Y9, (SI)(R8*1)
+	VMULPS  Y4, Y10, Y10
+	VSUBPS  Y10, Y6, Y6
+	VMOVUPS Y6, (AX)(R8*1)
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, DI
+	JMP     one
 
 part:
-	TESTQ        DI, DI
-	JZ           end
-	LEAQ         lanes<>+32(SB), R9
-	SHLQ         $0x02, DI
-	SUBQ         DI, R9
-	VMOVUPS      (R9), Y0
-	VMASKMOVPS   (AX)(R8*1), Y0, Y1
-	VMASKMOVPS   (CX)(R8*1), Y0, Y2
-	VBROADCASTSS scale+44(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	TESTQ        DX, DX
-	JZ           decayed00000028
-	VBROADCASTSS decay+48(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
+	TESTQ      DI, DI
+	JZ         end
+	LEAQ       lanes<>+32(SB), R9
+	SHLQ       $0x02, DI
+	SUBQ       DI, R9
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS (AX)(R8*1), Y6, Y7
+	VMASKMOVPS (CX)(R8*1), Y6, Y8
+	VMULPS     Y3, Y8, Y8
+	TESTQ      DX, DX
+	JZ         decayed00000058
+	VMULPS     Y5, Y7, Y3
+	VADDPS     Y3, Y8, Y8
 
-decayed00000028:
-	VMASKMOVPS   (BX)(R8*1), Y0, Y3
-	VBROADCASTSS rho+52(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS fresh+56(FP), Y4
-	VMULPS       Y4, Y2, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (BX)(R8*1)
-	VBROADCASTSS eps+60(FP), Y4
-	VADDPS       Y4, Y3, Y3
-	VSQRTPS      Y3, Y3
-	VMASKMOVPS   (SI)(R8*1), Y0, Y5
-	VADDPS       Y4, Y5, Y4
-	VSQRTPS      Y4, Y4
-	VDIVPS       Y3, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VBROADCASTSS rho+52(FP), Y2
-	VMULPS       Y2, Y5, Y5
-	VBROADCASTSS fresh+56(FP), Y2
-	VMULPS       Y2, Y4, Y2
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y2, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (SI)(R8*1)
-	VBROADCASTSS lr+40(FP), Y2
-	VMULPS       Y2, Y4, Y4
-	VSUBPS       Y4, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R8*1)
+decayed00000058:
+	VMASKMOVPS (BX)(R8*1), Y6, Y3
+	VMULPS     Y1, Y3, Y3
+	VMULPS     Y0, Y8, Y5
+	VMULPS     Y8, Y5, Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS Y3, Y6, (BX)(R8*1)
+	VADDPS     Y2, Y3, Y3
+	VSQRTPS    Y3, Y3
+	VMASKMOVPS (SI)(R8*1), Y6, Y5
+	VADDPS     Y2, Y5, Y2
+	VSQRTPS    Y2, Y2
+	VDIVPS     Y3, Y2, Y2
+	VMULPS     Y8, Y2, Y2
+	VMULPS     Y1, Y5, Y5
+	VMULPS     Y0, Y2, Y0
+	VMULPS     Y2, Y0, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y6, (SI)(R8*1)
+	VMULPS     Y4, Y2, Y2
+	VSUBPS     Y2, Y7, Y7
+	VMASKMOVPS Y7, Y6, (AX)(R8*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx2AMSGrad(n int, w *float32, m *float32, v *float32, largest *float32, grad *float32, scale float32, decay float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, fall float32, eps float32, flags int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2AMSGrad(SB), NOSPLIT, $0-88
-	MOVQ w+8(FP), AX
-	MOVQ grad+40(FP), CX
-	MOVQ flags+80(FP), DX
-	ANDQ $0x01, DX
-	MOVQ m+16(FP), BX
-	MOVQ v+24(FP), SI
-	MOVQ largest+32(FP), DI
-	MOVQ n+0(FP), R8
-	XORQ R9, R9
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+40(FP), CX
+	MOVQ         flags+80(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         m+16(FP), BX
+	MOVQ         v+24(FP), SI
+	MOVQ         largest+32(FP), DI
+	VBROADCASTSS scale+48(FP), Y0
+	VBROADCASTSS beta2+60(FP), Y1
+	VBROADCASTSS fresh2+64(FP), Y2
+	VBROADCASTSS fresh1+56(FP), Y3
+	VBROADCASTSS step+68(FP), Y4
+	VBROADCASTSS eps+76(FP), Y5
+	MOVQ         n+0(FP), R8
+	XORQ         R9, R9
 
 one:
-	CMPQ         R8, $0x08
-	JLT          part
-	VMOVUPS      (AX)(R9*1), Y0
-	VMOVUPS      (CX)(R9*1), Y1
-	VBROADCASTSS scale+48(FP), Y2
-	VMULPS       Y2, Y1, Y1
-	TESTQ        DX, DX
-	JZ           decayed00000029
-	VBROADCASTSS decay+52(FP), Y2
-	VMULPS       Y2, Y0, Y2
-	VADDPS       Y2, Y1, Y1
+	CMPQ       R8, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, R9
+	JNZ        page00000059
+	LEAQ       63488(AX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(BX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(SI)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(DI)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(CX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
 
-decayed00000029:
-	VMOVUPS      (BX)(R9*1), Y2
-	VSUBPS       Y2, Y1, Y3
-	VBROADCASTSS fresh1+56(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)(R9*1)
-	VMOVUPS      (SI)(R9*1), Y3
-	VBROADCASTSS beta2+60(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS fresh2+64(FP), Y4
-	VMULPS       Y4, Y1, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, (SI)(R9*1)
-	VMOVUPS      (DI)(R9*1), Y1
-	VMAXPS       Y3, Y1, Y3
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)(R9*1)
-	VSQRTPS      Y3, Y3
-	VBROADCASTSS fall+72(FP), Y1
-	VDIVPS       Y1, Y3, Y3
-	VBROADCASTSS eps+76(FP), Y1
-	VADDPS       Y1, Y3, Y3
-	VBROADCASTSS step+68(FP), Y1
-	VMULPS       Y1, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(R9*1)
+page00000059:
+	VMOVUPS      (AX)(R9*1), Y6
+	VMOVUPS      (CX)(R9*1), Y7
+	VMULPS       Y0, Y7, Y7
+	TESTQ        DX, DX
+	JZ           decayed0000005a
+	VBROADCASTSS decay+52(FP), Y8
+	VMULPS       Y8, Y6, Y8
+	VADDPS       Y8, Y7, Y7
+
+decayed0000005a:
+	VMOVUPS      (BX)(R9*1), Y8
+	VSUBPS       Y8, Y7, Y9
+	VMULPS       Y3, Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (BX)(R9*1)
+	VMOVUPS      (SI)(R9*1), Y9
+	VMULPS       Y1, Y9, Y9
+	VMULPS       Y2, Y7, Y10
+	VMULPS       Y7, Y10, Y10
+	VADDPS       Y10, Y9, Y9
+	VMOVUPS      Y9, (SI)(R9*1)
+	VMOVUPS      (DI)(R9*1), Y7
+	VMAXPS       Y9, Y7, Y9
+	VCMPPS       $0x03, Y7, Y7, Y10
+	VBLENDVPS    Y10, Y7, Y9, Y9
+	VMOVUPS      Y9, (DI)(R9*1)
+	VSQRTPS      Y9, Y9
+	VBROADCASTSS fall+72(FP), Y7
+	VDIVPS       Y7, Y9, Y9
+	VADDPS       Y5, Y9, Y9
+	VMULPS       Y4, Y8, Y8
+	VDIVPS       Y9, Y8, Y8
+	VSUBPS       Y8, Y6, Y6
+	VMOVUPS      Y6, (AX)(R9*1)
 	ADDQ         $0x20, R9
 	SUBQ         $0x08, R8
 	JMP          one
@@ -5941,47 +6213,41 @@ part:
 	LEAQ         lanes<>+32(SB), R10
 	SHLQ         $0x02, R8
 	SUBQ         R8, R10
-	VMOVUPS      (R10), Y0
-	VMASKMOVPS   (AX)(R9*1), Y0, Y1
-	VMASKMOVPS   (CX)(R9*1), Y0, Y2
-	VBROADCASTSS scale+48(FP), Y3
-	VMULPS       Y3, Y2, Y2
+	VMOVUPS      (R10), Y6
+	VMASKMOVPS   (AX)(R9*1), Y6, Y7
+	VMASKMOVPS   (CX)(R9*1), Y6, Y8
+	VMULPS       Y0, Y8, Y8
 	TESTQ        DX, DX
-	JZ           decayed0000002a
-	VBROADCASTSS decay+52(FP), Y3
-	VMULPS       Y3, Y1, Y3
-	VADDPS       Y3, Y2, Y2
+	JZ           decayed0000005c
+	VBROADCASTSS decay+52(FP), Y0
+	VMULPS       Y0, Y7, Y0
+	VADDPS       Y0, Y8, Y8
 
-decayed0000002a:
-	VMASKMOVPS   (BX)(R9*1), Y0, Y3
-	VSUBPS       Y3, Y2, Y4
-	VBROADCASTSS fresh1+56(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (BX)(R9*1)
-	VMASKMOVPS   (SI)(R9*1), Y0, Y4
-	VBROADCASTSS beta2+60(FP), Y5
-	VMULPS       Y5, Y4, Y4
-	VBROADCASTSS fresh2+64(FP), Y5
-	VMULPS       Y5, Y2, Y5
-	VMULPS       Y2, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (SI)(R9*1)
-	VMASKMOVPS   (DI)(R9*1), Y0, Y2
-	VMAXPS       Y4, Y2, Y4
-	VCMPPS       $0x03, Y2, Y2, Y5
-	VBLENDVPS    Y5, Y2, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DI)(R9*1)
-	VSQRTPS      Y4, Y4
-	VBROADCASTSS fall+72(FP), Y2
-	VDIVPS       Y2, Y4, Y4
-	VBROADCASTSS eps+76(FP), Y2
-	VADDPS       Y2, Y4, Y4
-	VBROADCASTSS step+68(FP), Y2
-	VMULPS       Y2, Y3, Y3
-	VDIVPS       Y4, Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R9*1)
+decayed0000005c:
+	VMASKMOVPS   (BX)(R9*1), Y6, Y0
+	VSUBPS       Y0, Y8, Y9
+	VMULPS       Y3, Y9, Y9
+	VADDPS       Y9, Y0, Y0
+	VMASKMOVPS   Y0, Y6, (BX)(R9*1)
+	VMASKMOVPS   (SI)(R9*1), Y6, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y8, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y6, (SI)(R9*1)
+	VMASKMOVPS   (DI)(R9*1), Y6, Y1
+	VMAXPS       Y3, Y1, Y2
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y6, (DI)(R9*1)
+	VSQRTPS      Y2, Y2
+	VBROADCASTSS fall+72(FP), Y1
+	VDIVPS       Y1, Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VSUBPS       Y0, Y7, Y7
+	VMASKMOVPS   Y7, Y6, (AX)(R9*1)
 
 end:
 	VZEROUPPER

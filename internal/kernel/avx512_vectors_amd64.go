@@ -179,7 +179,7 @@ func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float3
 //go:noescape
 func avx512SGD(n int, w *float32, grad *float32, lr float32, scale float32, decay float32, flags int)
 
-// avx512Momentum is momentum for n values. Flag 1: decay is not 0; flag 2: Nesterov's form.
+// avx512Momentum is momentum for n values. Flag 1: decay is not 0; flag 2: Nesterov's form; flag 4: into and fresh are 1.
 //
 //go:noescape
 func avx512Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)

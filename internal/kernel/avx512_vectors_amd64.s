@@ -5012,882 +5012,1130 @@ end:
 	RET
 
 // func avx512SGD(n int, w *float32, grad *float32, lr float32, scale float32, decay float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SGD(SB), NOSPLIT, $0-48
-	MOVQ w+8(FP), AX
-	MOVQ grad+16(FP), CX
-	MOVQ flags+40(FP), DX
-	ANDQ $0x01, DX
-	MOVQ n+0(FP), BX
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+16(FP), CX
+	MOVQ         flags+40(FP), DX
+	ANDQ         $0x01, DX
+	VBROADCASTSS scale+28(FP), Z0
+	VBROADCASTSS lr+24(FP), Z1
+	VBROADCASTSS decay+32(FP), Z2
+	MOVQ         n+0(FP), BX
+	MOVQ         flags+40(FP), SI
+	CMPQ         SI, $0x00
+	JNE          otherwise
+	XORQ         DX, DX
+
+usualseveral:
+	CMPQ       BX, $0x00000040
+	JLT        usualone
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000001
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
+	VMOVUPS (AX)(DX*1), Z2
+	VMOVUPS (CX)(DX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(DX*1)
+	VMOVUPS 64(AX)(DX*1), Z2
+	VMOVUPS 64(CX)(DX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS Z2, 64(AX)(DX*1)
+	VMOVUPS 128(AX)(DX*1), Z2
+	VMOVUPS 128(CX)(DX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS Z2, 128(AX)(DX*1)
+	VMOVUPS 192(AX)(DX*1), Z2
+	VMOVUPS 192(CX)(DX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS Z2, 192(AX)(DX*1)
+	ADDQ    $0x00000100, DX
+	SUBQ    $0x00000040, BX
+	JMP     usualseveral
+
+usualone:
+	CMPQ       BX, $0x10
+	JLT        usualpart
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000009
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000009:
+	VMOVUPS (AX)(DX*1), Z2
+	VMOVUPS (CX)(DX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(DX*1)
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     usualone
+
+usualpart:
+	TESTQ     BX, BX
+	JZ        usualend
+	MOVL      $0x0000ffff, SI
+	BZHIL     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z2
+	VMOVUPS.Z (CX)(DX*1), K1, Z3
+	VMULPS    Z0, Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VSUBPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (AX)(DX*1)
+
+usualend:
+	VZEROUPPER
+	RET
+
+otherwise:
 	XORQ SI, SI
 
-several:
-	CMPQ         BX, $0x00000020
-	JLT          one
-	VMOVUPS      (AX)(SI*1), Z0
-	VMOVUPS      (CX)(SI*1), Z1
-	VBROADCASTSS scale+28(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000001
-	VBROADCASTSS decay+32(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+otherone:
+	CMPQ       BX, $0x10
+	JLT        otherpart
+	TESTQ      $0x00000fff, SI
+	JNZ        page0000000d
+	LEAQ       63488(AX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
-decayed00000001:
-	VBROADCASTSS lr+24(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)(SI*1)
-	VMOVUPS      64(AX)(SI*1), Z0
-	VMOVUPS      64(CX)(SI*1), Z1
-	VBROADCASTSS scale+28(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000002
-	VBROADCASTSS decay+32(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+page0000000d:
+	VMOVUPS (AX)(SI*1), Z3
+	VMOVUPS (CX)(SI*1), Z4
+	VMULPS  Z0, Z4, Z4
+	TESTQ   DX, DX
+	JZ      decayed0000000e
+	VMULPS  Z2, Z3, Z5
+	VADDPS  Z5, Z4, Z4
 
-decayed00000002:
-	VBROADCASTSS lr+24(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 64(AX)(SI*1)
-	ADDQ         $0x00000080, SI
-	SUBQ         $0x00000020, BX
-	JMP          several
+decayed0000000e:
+	VMULPS  Z1, Z4, Z4
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, BX
+	JMP     otherone
 
-one:
-	CMPQ         BX, $0x10
-	JLT          part
-	VMOVUPS      (AX)(SI*1), Z0
-	VMOVUPS      (CX)(SI*1), Z1
-	VBROADCASTSS scale+28(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000003
-	VBROADCASTSS decay+32(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+otherpart:
+	TESTQ     BX, BX
+	JZ        otherend
+	MOVL      $0x0000ffff, DI
+	BZHIL     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (AX)(SI*1), K1, Z3
+	VMOVUPS.Z (CX)(SI*1), K1, Z4
+	VMULPS    Z0, Z4, Z4
+	TESTQ     DX, DX
+	JZ        decayed00000010
+	VMULPS    Z2, Z3, Z0
+	VADDPS    Z0, Z4, Z4
 
-decayed00000003:
-	VBROADCASTSS lr+24(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)(SI*1)
-	ADDQ         $0x40, SI
-	SUBQ         $0x10, BX
-	JMP          one
+decayed00000010:
+	VMULPS  Z1, Z4, Z4
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, K1, (AX)(SI*1)
 
-part:
-	TESTQ        BX, BX
-	JZ           end
-	MOVL         $0x0000ffff, DI
-	BZHIL        BX, DI, DI
-	KMOVW        DI, K1
-	VMOVUPS.Z    (AX)(SI*1), K1, Z0
-	VMOVUPS.Z    (CX)(SI*1), K1, Z1
-	VBROADCASTSS scale+28(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000004
-	VBROADCASTSS decay+32(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
-
-decayed00000004:
-	VBROADCASTSS lr+24(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(SI*1)
-
-end:
+otherend:
 	VZEROUPPER
 	RET
 
 // func avx512Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Momentum(SB), NOSPLIT, $0-64
-	MOVQ w+8(FP), AX
-	MOVQ grad+24(FP), CX
-	MOVQ flags+56(FP), DX
-	ANDQ $0x01, DX
-	MOVQ v+16(FP), BX
-	MOVQ flags+56(FP), SI
-	ANDQ $0x02, SI
-	MOVQ n+0(FP), DI
-	XORQ R8, R8
-
-several:
-	CMPQ         DI, $0x00000020
-	JLT          one
-	VMOVUPS      (AX)(R8*1), Z0
-	VMOVUPS      (CX)(R8*1), Z1
-	VBROADCASTSS scale+32(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000005
-	VBROADCASTSS decay+36(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
-
-decayed00000005:
-	VMOVUPS      (BX)(R8*1), Z2
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+48(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VBROADCASTSS into+44(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, (BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain00000006
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+24(FP), CX
+	MOVQ         flags+56(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         v+16(FP), BX
+	MOVQ         flags+56(FP), SI
+	ANDQ         $0x02, SI
+	MOVQ         flags+56(FP), DI
+	ANDQ         $0x04, DI
+	VBROADCASTSS scale+32(FP), Z0
+	VBROADCASTSS mu+40(FP), Z1
+	VBROADCASTSS out+52(FP), Z2
 	VBROADCASTSS into+44(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z2
+	VBROADCASTSS fresh+48(FP), Z4
+	VBROADCASTSS decay+36(FP), Z5
+	MOVQ         n+0(FP), R8
+	MOVQ         flags+56(FP), R9
+	CMPQ         R9, $0x04
+	JNE          otherwise
+	XORQ         DX, DX
 
-plain00000006:
-	VBROADCASTSS out+52(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (AX)(R8*1)
-	VMOVUPS      64(AX)(R8*1), Z0
-	VMOVUPS      64(CX)(R8*1), Z1
-	VBROADCASTSS scale+32(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000007
-	VBROADCASTSS decay+36(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+usualseveral:
+	CMPQ       R8, $0x00000040
+	JLT        usualone
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000011
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(BX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
 
-decayed00000007:
-	VMOVUPS      64(BX)(R8*1), Z2
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+48(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VBROADCASTSS into+44(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, 64(BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain00000008
-	VBROADCASTSS into+44(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z2
+page00000011:
+	VMOVUPS (AX)(DX*1), Z3
+	VMOVUPS (CX)(DX*1), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPS (BX)(DX*1), Z5
+	VMULPS  Z1, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, (BX)(DX*1)
+	VMULPS  Z2, Z5, Z5
+	VSUBPS  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)(DX*1)
+	VMOVUPS 64(AX)(DX*1), Z3
+	VMOVUPS 64(CX)(DX*1), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPS 64(BX)(DX*1), Z5
+	VMULPS  Z1, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, 64(BX)(DX*1)
+	VMULPS  Z2, Z5, Z5
+	VSUBPS  Z5, Z3, Z3
+	VMOVUPS Z3, 64(AX)(DX*1)
+	VMOVUPS 128(AX)(DX*1), Z3
+	VMOVUPS 128(CX)(DX*1), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPS 128(BX)(DX*1), Z5
+	VMULPS  Z1, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, 128(BX)(DX*1)
+	VMULPS  Z2, Z5, Z5
+	VSUBPS  Z5, Z3, Z3
+	VMOVUPS Z3, 128(AX)(DX*1)
+	VMOVUPS 192(AX)(DX*1), Z3
+	VMOVUPS 192(CX)(DX*1), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPS 192(BX)(DX*1), Z5
+	VMULPS  Z1, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, 192(BX)(DX*1)
+	VMULPS  Z2, Z5, Z5
+	VSUBPS  Z5, Z3, Z3
+	VMOVUPS Z3, 192(AX)(DX*1)
+	ADDQ    $0x00000100, DX
+	SUBQ    $0x00000040, R8
+	JMP     usualseveral
 
-plain00000008:
-	VBROADCASTSS out+52(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 64(AX)(R8*1)
-	ADDQ         $0x00000080, R8
-	SUBQ         $0x00000020, DI
-	JMP          several
+usualone:
+	CMPQ       R8, $0x10
+	JLT        usualpart
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000019
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(BX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
 
-one:
-	CMPQ         DI, $0x10
-	JLT          part
-	VMOVUPS      (AX)(R8*1), Z0
-	VMOVUPS      (CX)(R8*1), Z1
-	VBROADCASTSS scale+32(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000009
-	VBROADCASTSS decay+36(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+page00000019:
+	VMOVUPS (AX)(DX*1), Z3
+	VMOVUPS (CX)(DX*1), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPS (BX)(DX*1), Z5
+	VMULPS  Z1, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, (BX)(DX*1)
+	VMULPS  Z2, Z5, Z5
+	VSUBPS  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)(DX*1)
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, R8
+	JMP     usualone
 
-decayed00000009:
-	VMOVUPS      (BX)(R8*1), Z2
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+48(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VBROADCASTSS into+44(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, (BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain0000000a
-	VBROADCASTSS into+44(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z2
+usualpart:
+	TESTQ     R8, R8
+	JZ        usualend
+	MOVL      $0x0000ffff, SI
+	BZHIL     R8, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z3
+	VMOVUPS.Z (CX)(DX*1), K1, Z4
+	VMULPS    Z0, Z4, Z4
+	VMOVUPS.Z (BX)(DX*1), K1, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(DX*1)
+	VMULPS    Z2, Z0, Z0
+	VSUBPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (AX)(DX*1)
 
-plain0000000a:
-	VBROADCASTSS out+52(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (AX)(R8*1)
-	ADDQ         $0x40, R8
-	SUBQ         $0x10, DI
-	JMP          one
+usualend:
+	VZEROUPPER
+	RET
 
-part:
-	TESTQ        DI, DI
-	JZ           end
-	MOVL         $0x0000ffff, R9
-	BZHIL        DI, R9, R9
-	KMOVW        R9, K1
-	VMOVUPS.Z    (AX)(R8*1), K1, Z0
-	VMOVUPS.Z    (CX)(R8*1), K1, Z1
-	VBROADCASTSS scale+32(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed0000000b
-	VBROADCASTSS decay+36(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+otherwise:
+	XORQ R9, R9
 
-decayed0000000b:
-	VMOVUPS.Z    (BX)(R8*1), K1, Z2
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+48(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VBROADCASTSS into+44(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (BX)(R8*1)
-	TESTQ        SI, SI
-	JZ           plain0000000c
-	VBROADCASTSS into+44(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VBROADCASTSS mu+40(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z2
+otherone:
+	CMPQ       R8, $0x10
+	JLT        otherpart
+	TESTQ      $0x00000fff, R9
+	JNZ        page0000001d
+	LEAQ       63488(AX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(BX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(CX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
 
-plain0000000c:
-	VBROADCASTSS out+52(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(R8*1)
+page0000001d:
+	VMOVUPS (AX)(R9*1), Z6
+	VMOVUPS (CX)(R9*1), Z7
+	VMULPS  Z0, Z7, Z7
+	TESTQ   DX, DX
+	JZ      decayed0000001e
+	VMULPS  Z5, Z6, Z8
+	VADDPS  Z8, Z7, Z7
 
-end:
+decayed0000001e:
+	VMOVUPS (BX)(R9*1), Z8
+	VMULPS  Z1, Z8, Z8
+	VMOVAPS Z7, Z9
+	TESTQ   DI, DI
+	JNZ     whole0000001f
+	VMULPS  Z4, Z9, Z9
+	VMULPS  Z3, Z9, Z9
+
+whole0000001f:
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS Z8, (BX)(R9*1)
+	TESTQ   SI, SI
+	JZ      plain00000020
+	VMULPS  Z3, Z7, Z7
+	VMULPS  Z1, Z8, Z8
+	VADDPS  Z8, Z7, Z8
+
+plain00000020:
+	VMULPS  Z2, Z8, Z8
+	VSUBPS  Z8, Z6, Z6
+	VMOVUPS Z6, (AX)(R9*1)
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R8
+	JMP     otherone
+
+otherpart:
+	TESTQ     R8, R8
+	JZ        otherend
+	MOVL      $0x0000ffff, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (AX)(R9*1), K1, Z6
+	VMOVUPS.Z (CX)(R9*1), K1, Z7
+	VMULPS    Z0, Z7, Z7
+	TESTQ     DX, DX
+	JZ        decayed00000022
+	VMULPS    Z5, Z6, Z0
+	VADDPS    Z0, Z7, Z7
+
+decayed00000022:
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VMULPS    Z1, Z0, Z0
+	VMOVAPS   Z7, Z5
+	TESTQ     DI, DI
+	JNZ       whole00000023
+	VMULPS    Z4, Z5, Z5
+	VMULPS    Z3, Z5, Z5
+
+whole00000023:
+	VADDPS  Z5, Z0, Z0
+	VMOVUPS Z0, K1, (BX)(R9*1)
+	TESTQ   SI, SI
+	JZ      plain00000024
+	VMULPS  Z3, Z7, Z7
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z7, Z0
+
+plain00000024:
+	VMULPS  Z2, Z0, Z0
+	VSUBPS  Z0, Z6, Z6
+	VMOVUPS Z6, K1, (AX)(R9*1)
+
+otherend:
 	VZEROUPPER
 	RET
 
 // func avx512Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Adam(SB), NOSPLIT, $0-96
-	MOVQ w+8(FP), AX
-	MOVQ grad+32(FP), CX
-	MOVQ flags+88(FP), DX
-	ANDQ $0x01, DX
-	MOVQ m+16(FP), BX
-	MOVQ flags+88(FP), SI
-	ANDQ $0x02, SI
-	MOVQ flags+88(FP), DI
-	ANDQ $0x04, DI
-	MOVQ v+24(FP), R8
-	MOVQ n+0(FP), R9
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+32(FP), CX
+	MOVQ         flags+88(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         m+16(FP), BX
+	MOVQ         flags+88(FP), SI
+	ANDQ         $0x02, SI
+	MOVQ         flags+88(FP), DI
+	ANDQ         $0x04, DI
+	MOVQ         v+24(FP), R8
+	VBROADCASTSS scale+40(FP), Z0
+	VBROADCASTSS beta2+60(FP), Z1
+	VBROADCASTSS fresh2+64(FP), Z2
+	VBROADCASTSS fresh1+56(FP), Z3
+	VBROADCASTSS rise+72(FP), Z4
+	VBROADCASTSS step+68(FP), Z5
+	VBROADCASTSS eps+80(FP), Z6
+	VBROADCASTSS keep+48(FP), Z7
+	VBROADCASTSS decay+44(FP), Z8
+	VBROADCASTSS beta1+52(FP), Z9
+	VBROADCASTSS correction2+76(FP), Z10
+	MOVQ         n+0(FP), R9
+	MOVQ         flags+88(FP), R10
+	CMPQ         R10, $0x00
+	JNE          otherwise
+	XORQ         DX, DX
+
+usualone:
+	CMPQ       R9, $0x10
+	JLT        usualpart
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000025
+	LEAQ       63488(AX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(BX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(R8)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(DX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000025:
+	VMOVUPS (AX)(DX*1), Z8
+	VMULPS  Z7, Z8, Z8
+	VMOVUPS (CX)(DX*1), Z9
+	VMULPS  Z0, Z9, Z9
+	VMOVUPS (BX)(DX*1), Z10
+	VSUBPS  Z10, Z9, Z11
+	VMULPS  Z3, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, (BX)(DX*1)
+	VMOVUPS (R8)(DX*1), Z11
+	VMULPS  Z1, Z11, Z11
+	VMULPS  Z2, Z9, Z12
+	VMULPS  Z9, Z12, Z12
+	VADDPS  Z12, Z11, Z11
+	VMOVUPS Z11, (R8)(DX*1)
+	VSQRTPS Z11, Z11
+	VMULPS  Z4, Z11, Z11
+	VADDPS  Z6, Z11, Z11
+	VMULPS  Z5, Z10, Z10
+	VDIVPS  Z11, Z10, Z10
+	VSUBPS  Z10, Z8, Z8
+	VMOVUPS Z8, (AX)(DX*1)
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, R9
+	JMP     usualone
+
+usualpart:
+	TESTQ     R9, R9
+	JZ        usualend
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(DX*1), K1, Z8
+	VMULPS    Z7, Z8, Z8
+	VMOVUPS.Z (CX)(DX*1), K1, Z7
+	VMULPS    Z0, Z7, Z7
+	VMOVUPS.Z (BX)(DX*1), K1, Z0
+	VSUBPS    Z0, Z7, Z9
+	VMULPS    Z3, Z9, Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(DX*1)
+	VMOVUPS.Z (R8)(DX*1), K1, Z3
+	VMULPS    Z1, Z3, Z3
+	VMULPS    Z2, Z7, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)(DX*1)
+	VSQRTPS   Z3, Z3
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z6, Z3, Z3
+	VMULPS    Z5, Z0, Z0
+	VDIVPS    Z3, Z0, Z0
+	VSUBPS    Z0, Z8, Z8
+	VMOVUPS   Z8, K1, (AX)(DX*1)
+
+usualend:
+	VZEROUPPER
+	RET
+
+otherwise:
 	XORQ R10, R10
 
-one:
-	CMPQ         R9, $0x10
-	JLT          part
-	VMOVUPS      (AX)(R10*1), Z0
-	VBROADCASTSS keep+48(FP), Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      (CX)(R10*1), Z1
-	VBROADCASTSS scale+40(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed0000000d
-	VBROADCASTSS decay+44(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+otherone:
+	CMPQ       R9, $0x10
+	JLT        otherpart
+	TESTQ      $0x00000fff, R10
+	JNZ        page00000031
+	LEAQ       63488(AX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(BX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(R8)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(CX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
 
-decayed0000000d:
-	VMOVUPS      (BX)(R10*1), Z2
-	VSUBPS       Z2, Z1, Z3
-	TESTQ        SI, SI
-	JNZ          far0000000e
-	VBROADCASTSS fresh1+56(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	JMP          moment0000000f
+page00000031:
+	VMOVUPS (AX)(R10*1), Z11
+	VMULPS  Z7, Z11, Z11
+	VMOVUPS (CX)(R10*1), Z12
+	VMULPS  Z0, Z12, Z12
+	TESTQ   DX, DX
+	JZ      decayed00000032
+	VMULPS  Z8, Z11, Z13
+	VADDPS  Z13, Z12, Z12
 
-far0000000e:
-	VBROADCASTSS beta1+52(FP), Z2
-	VMULPS       Z2, Z3, Z3
-	VSUBPS       Z3, Z1, Z2
+decayed00000032:
+	VMOVUPS (BX)(R10*1), Z13
+	VSUBPS  Z13, Z12, Z14
+	TESTQ   SI, SI
+	JNZ     far00000033
+	VMULPS  Z3, Z14, Z14
+	VADDPS  Z14, Z13, Z13
+	JMP     moment00000034
 
-moment0000000f:
-	VMOVUPS      Z2, (BX)(R10*1)
-	VMOVUPS      (R8)(R10*1), Z3
-	VBROADCASTSS beta2+60(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VBROADCASTSS fresh2+64(FP), Z4
-	VMULPS       Z4, Z1, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, (R8)(R10*1)
-	VBROADCASTSS eps+80(FP), Z1
-	TESTQ        DI, DI
-	JNZ          within00000010
-	VSQRTPS      Z3, Z3
-	VBROADCASTSS rise+72(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z1, Z3, Z3
-	JMP          denominator00000011
+far00000033:
+	VMULPS Z9, Z14, Z14
+	VSUBPS Z14, Z12, Z13
 
-within00000010:
-	VBROADCASTSS correction2+76(FP), Z4
-	VDIVPS       Z4, Z3, Z3
-	VADDPS       Z1, Z3, Z3
-	VSQRTPS      Z3, Z3
+moment00000034:
+	VMOVUPS Z13, (BX)(R10*1)
+	VMOVUPS (R8)(R10*1), Z14
+	VMULPS  Z1, Z14, Z14
+	VMULPS  Z2, Z12, Z15
+	VMULPS  Z12, Z15, Z15
+	VADDPS  Z15, Z14, Z14
+	VMOVUPS Z14, (R8)(R10*1)
+	TESTQ   DI, DI
+	JNZ     within00000035
+	VSQRTPS Z14, Z14
+	VMULPS  Z4, Z14, Z14
+	VADDPS  Z6, Z14, Z14
+	JMP     denominator00000036
 
-denominator00000011:
-	VBROADCASTSS step+68(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (AX)(R10*1)
-	ADDQ         $0x40, R10
-	SUBQ         $0x10, R9
-	JMP          one
+within00000035:
+	VDIVPS  Z10, Z14, Z14
+	VADDPS  Z6, Z14, Z14
+	VSQRTPS Z14, Z14
 
-part:
-	TESTQ        R9, R9
-	JZ           end
-	MOVL         $0x0000ffff, R11
-	BZHIL        R9, R11, R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (AX)(R10*1), K1, Z0
-	VBROADCASTSS keep+48(FP), Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS.Z    (CX)(R10*1), K1, Z1
-	VBROADCASTSS scale+40(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000012
-	VBROADCASTSS decay+44(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+denominator00000036:
+	VMULPS  Z5, Z13, Z13
+	VDIVPS  Z14, Z13, Z13
+	VSUBPS  Z13, Z11, Z11
+	VMOVUPS Z11, (AX)(R10*1)
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R9
+	JMP     otherone
 
-decayed00000012:
-	VMOVUPS.Z    (BX)(R10*1), K1, Z2
-	VSUBPS       Z2, Z1, Z3
-	TESTQ        SI, SI
-	JNZ          far00000013
-	VBROADCASTSS fresh1+56(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	JMP          moment00000014
+otherpart:
+	TESTQ     R9, R9
+	JZ        otherend
+	MOVL      $0x0000ffff, R11
+	BZHIL     R9, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (AX)(R10*1), K1, Z11
+	VMULPS    Z7, Z11, Z11
+	VMOVUPS.Z (CX)(R10*1), K1, Z7
+	VMULPS    Z0, Z7, Z7
+	TESTQ     DX, DX
+	JZ        decayed00000038
+	VMULPS    Z8, Z11, Z0
+	VADDPS    Z0, Z7, Z7
 
-far00000013:
-	VBROADCASTSS beta1+52(FP), Z2
-	VMULPS       Z2, Z3, Z3
-	VSUBPS       Z3, Z1, Z2
+decayed00000038:
+	VMOVUPS.Z (BX)(R10*1), K1, Z0
+	VSUBPS    Z0, Z7, Z8
+	TESTQ     SI, SI
+	JNZ       far00000039
+	VMULPS    Z3, Z8, Z8
+	VADDPS    Z8, Z0, Z0
+	JMP       moment0000003a
 
-moment00000014:
-	VMOVUPS      Z2, K1, (BX)(R10*1)
-	VMOVUPS.Z    (R8)(R10*1), K1, Z3
-	VBROADCASTSS beta2+60(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VBROADCASTSS fresh2+64(FP), Z4
-	VMULPS       Z4, Z1, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, (R8)(R10*1)
-	VBROADCASTSS eps+80(FP), Z1
-	TESTQ        DI, DI
-	JNZ          within00000015
-	VSQRTPS      Z3, Z3
-	VBROADCASTSS rise+72(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z1, Z3, Z3
-	JMP          denominator00000016
+far00000039:
+	VMULPS Z9, Z8, Z8
+	VSUBPS Z8, Z7, Z0
 
-within00000015:
-	VBROADCASTSS correction2+76(FP), Z4
-	VDIVPS       Z4, Z3, Z3
-	VADDPS       Z1, Z3, Z3
-	VSQRTPS      Z3, Z3
+moment0000003a:
+	VMOVUPS   Z0, K1, (BX)(R10*1)
+	VMOVUPS.Z (R8)(R10*1), K1, Z3
+	VMULPS    Z1, Z3, Z3
+	VMULPS    Z2, Z7, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)(R10*1)
+	TESTQ     DI, DI
+	JNZ       within0000003b
+	VSQRTPS   Z3, Z3
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z6, Z3, Z3
+	JMP       denominator0000003c
 
-denominator00000016:
-	VBROADCASTSS step+68(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(R10*1)
+within0000003b:
+	VDIVPS  Z10, Z3, Z3
+	VADDPS  Z6, Z3, Z3
+	VSQRTPS Z3, Z3
 
-end:
+denominator0000003c:
+	VMULPS  Z5, Z0, Z0
+	VDIVPS  Z3, Z0, Z0
+	VSUBPS  Z0, Z11, Z11
+	VMOVUPS Z11, K1, (AX)(R10*1)
+
+otherend:
 	VZEROUPPER
 	RET
 
 // func avx512RMSProp(n int, w *float32, v *float32, mean *float32, velocity *float32, grad *float32, scale float32, decay float32, rho float32, fresh float32, mu float32, into float32, out float32, eps float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512RMSProp(SB), NOSPLIT, $0-88
-	MOVQ w+8(FP), AX
-	MOVQ grad+40(FP), CX
-	MOVQ flags+80(FP), DX
-	ANDQ $0x01, DX
-	MOVQ v+16(FP), BX
-	MOVQ flags+80(FP), SI
-	ANDQ $0x02, SI
-	MOVQ mean+24(FP), DI
-	MOVQ velocity+32(FP), R8
-	MOVQ n+0(FP), R9
-	XORQ R10, R10
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+40(FP), CX
+	MOVQ         flags+80(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         v+16(FP), BX
+	MOVQ         flags+80(FP), SI
+	ANDQ         $0x02, SI
+	MOVQ         mean+24(FP), DI
+	MOVQ         velocity+32(FP), R8
+	VBROADCASTSS scale+48(FP), Z0
+	VBROADCASTSS fresh+60(FP), Z1
+	VBROADCASTSS rho+56(FP), Z2
+	VBROADCASTSS into+68(FP), Z3
+	VBROADCASTSS out+72(FP), Z4
+	VBROADCASTSS eps+76(FP), Z5
+	VBROADCASTSS mu+64(FP), Z6
+	VBROADCASTSS decay+52(FP), Z7
+	MOVQ         n+0(FP), R9
+	XORQ         R10, R10
 
 one:
-	CMPQ         R9, $0x10
-	JLT          part
-	VMOVUPS      (AX)(R10*1), Z0
-	VMOVUPS      (CX)(R10*1), Z1
-	VBROADCASTSS scale+48(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000017
-	VBROADCASTSS decay+52(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	CMPQ       R9, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, R10
+	JNZ        page0000003d
+	LEAQ       63488(AX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(BX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+	LEAQ       63488(CX)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
 
-decayed00000017:
-	VMOVUPS      (BX)(R10*1), Z2
-	VBROADCASTSS rho+56(FP), Z5
-	VMULPS       Z5, Z2, Z2
-	VBROADCASTSS fresh+60(FP), Z5
-	VMULPS       Z5, Z1, Z5
-	VMULPS       Z1, Z5, Z5
-	VADDPS       Z5, Z2, Z2
-	VMOVUPS      Z2, (BX)(R10*1)
-	TESTQ        DI, DI
-	JZ           plain00000018
-	VMOVUPS      (DI)(R10*1), Z5
-	VSUBPS       Z5, Z1, Z6
-	VBROADCASTSS fresh+60(FP), Z7
-	VMULPS       Z7, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, (DI)(R10*1)
-	VMULPS       Z5, Z5, Z5
-	VSUBPS       Z5, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
+page0000003d:
+	VMOVUPS (AX)(R10*1), Z8
+	VMOVUPS (CX)(R10*1), Z9
+	VMULPS  Z0, Z9, Z9
+	TESTQ   DX, DX
+	JZ      decayed0000003e
+	VMULPS  Z7, Z8, Z10
+	VADDPS  Z10, Z9, Z9
 
-plain00000018:
-	VBROADCASTSS eps+76(FP), Z5
-	TESTQ        SI, SI
-	JNZ          within00000019
-	VSQRTPS      Z2, Z2
-	VADDPS       Z5, Z2, Z2
-	JMP          root0000001a
+decayed0000003e:
+	VMOVUPS    (BX)(R10*1), Z10
+	VMULPS     Z2, Z10, Z10
+	VMULPS     Z1, Z9, Z13
+	VMULPS     Z9, Z13, Z13
+	VADDPS     Z13, Z10, Z10
+	VMOVUPS    Z10, (BX)(R10*1)
+	TESTQ      DI, DI
+	JZ         plain0000003f
+	TESTQ      $0x00000fff, R10
+	JNZ        page00000040
+	LEAQ       63488(DI)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
 
-within00000019:
-	VADDPS  Z5, Z2, Z2
-	VSQRTPS Z2, Z2
+page00000040:
+	VMOVUPS (DI)(R10*1), Z13
+	VSUBPS  Z13, Z9, Z14
+	VMULPS  Z1, Z14, Z14
+	VADDPS  Z14, Z13, Z13
+	VMOVUPS Z13, (DI)(R10*1)
+	VMULPS  Z13, Z13, Z13
+	VSUBPS  Z13, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VMAXPS  Z10, Z11, Z10
 
-root0000001a:
-	VBROADCASTSS into+68(FP), Z5
-	VMULPS       Z5, Z1, Z1
-	VDIVPS       Z2, Z1, Z1
-	TESTQ        R8, R8
-	JZ           still0000001b
-	VMOVUPS      (R8)(R10*1), Z2
-	VBROADCASTSS mu+64(FP), Z5
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, (R8)(R10*1)
+plain0000003f:
+	TESTQ   SI, SI
+	JNZ     within00000041
+	VSQRTPS Z10, Z10
+	VADDPS  Z5, Z10, Z10
+	JMP     root00000042
 
-still0000001b:
-	VBROADCASTSS out+72(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)(R10*1)
-	ADDQ         $0x40, R10
-	SUBQ         $0x10, R9
-	JMP          one
+within00000041:
+	VADDPS  Z5, Z10, Z10
+	VSQRTPS Z10, Z10
+
+root00000042:
+	VMULPS     Z3, Z9, Z9
+	VDIVPS     Z10, Z9, Z9
+	TESTQ      R8, R8
+	JZ         still00000043
+	TESTQ      $0x00000fff, R10
+	JNZ        page00000044
+	LEAQ       63488(R8)(R10*1), R11
+	ANDQ       $-4096, R11
+	PREFETCHT0 (R11)
+
+page00000044:
+	VMOVUPS (R8)(R10*1), Z10
+	VMULPS  Z6, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+	VMOVUPS Z9, (R8)(R10*1)
+
+still00000043:
+	VMULPS  Z4, Z9, Z9
+	VSUBPS  Z9, Z8, Z8
+	VMOVUPS Z8, (AX)(R10*1)
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R9
+	JMP     one
 
 part:
-	TESTQ        R9, R9
-	JZ           end
-	MOVL         $0x0000ffff, R11
-	BZHIL        R9, R11, R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (AX)(R10*1), K1, Z0
-	VMOVUPS.Z    (CX)(R10*1), K1, Z1
-	VBROADCASTSS scale+48(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed0000001c
-	VBROADCASTSS decay+52(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	TESTQ     R9, R9
+	JZ        end
+	MOVL      $0x0000ffff, R11
+	BZHIL     R9, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (AX)(R10*1), K1, Z8
+	VMOVUPS.Z (CX)(R10*1), K1, Z9
+	VMULPS    Z0, Z9, Z9
+	TESTQ     DX, DX
+	JZ        decayed00000046
+	VMULPS    Z7, Z8, Z0
+	VADDPS    Z0, Z9, Z9
 
-decayed0000001c:
-	VMOVUPS.Z    (BX)(R10*1), K1, Z2
-	VBROADCASTSS rho+56(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+60(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (BX)(R10*1)
-	TESTQ        DI, DI
-	JZ           plain0000001d
-	VMOVUPS.Z    (DI)(R10*1), K1, Z3
-	VSUBPS       Z3, Z1, Z5
-	VBROADCASTSS fresh+60(FP), Z6
-	VMULPS       Z6, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VMOVUPS      Z3, K1, (DI)(R10*1)
-	VMULPS       Z3, Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VPXORD       Z4, Z4, Z4
-	VMAXPS       Z2, Z4, Z2
+decayed00000046:
+	VMOVUPS.Z (BX)(R10*1), K1, Z0
+	VMULPS    Z2, Z0, Z0
+	VMULPS    Z1, Z9, Z2
+	VMULPS    Z9, Z2, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(R10*1)
+	TESTQ     DI, DI
+	JZ        plain00000047
+	VMOVUPS.Z (DI)(R10*1), K1, Z2
+	VSUBPS    Z2, Z9, Z7
+	VMULPS    Z1, Z7, Z7
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS   Z2, K1, (DI)(R10*1)
+	VMULPS    Z2, Z2, Z2
+	VSUBPS    Z2, Z0, Z0
+	VPXORD    Z12, Z12, Z12
+	VMAXPS    Z0, Z12, Z0
 
-plain0000001d:
-	VBROADCASTSS eps+76(FP), Z3
-	TESTQ        SI, SI
-	JNZ          within0000001e
-	VSQRTPS      Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	JMP          root0000001f
+plain00000047:
+	TESTQ   SI, SI
+	JNZ     within00000049
+	VSQRTPS Z0, Z0
+	VADDPS  Z5, Z0, Z0
+	JMP     root0000004a
 
-within0000001e:
-	VADDPS  Z3, Z2, Z2
-	VSQRTPS Z2, Z2
+within00000049:
+	VADDPS  Z5, Z0, Z0
+	VSQRTPS Z0, Z0
 
-root0000001f:
-	VBROADCASTSS into+68(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VDIVPS       Z2, Z1, Z1
-	TESTQ        R8, R8
-	JZ           still00000020
-	VMOVUPS.Z    (R8)(R10*1), K1, Z2
-	VBROADCASTSS mu+64(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, (R8)(R10*1)
+root0000004a:
+	VMULPS    Z3, Z9, Z9
+	VDIVPS    Z0, Z9, Z9
+	TESTQ     R8, R8
+	JZ        still0000004b
+	VMOVUPS.Z (R8)(R10*1), K1, Z0
+	VMULPS    Z6, Z0, Z0
+	VADDPS    Z0, Z9, Z9
+	VMOVUPS   Z9, K1, (R8)(R10*1)
 
-still00000020:
-	VBROADCASTSS out+72(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(R10*1)
+still0000004b:
+	VMULPS  Z4, Z9, Z9
+	VSUBPS  Z9, Z8, Z8
+	VMOVUPS Z8, K1, (AX)(R10*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx512AdaGrad(n int, w *float32, sum *float32, grad *float32, lr float32, scale float32, decay float32, eps float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512AdaGrad(SB), NOSPLIT, $0-56
-	MOVQ w+8(FP), AX
-	MOVQ grad+24(FP), CX
-	MOVQ flags+48(FP), DX
-	ANDQ $0x01, DX
-	MOVQ sum+16(FP), BX
-	MOVQ flags+48(FP), SI
-	ANDQ $0x02, SI
-	MOVQ n+0(FP), DI
-	XORQ R8, R8
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+24(FP), CX
+	MOVQ         flags+48(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         sum+16(FP), BX
+	MOVQ         flags+48(FP), SI
+	ANDQ         $0x02, SI
+	VBROADCASTSS scale+36(FP), Z0
+	VBROADCASTSS lr+32(FP), Z1
+	VBROADCASTSS eps+44(FP), Z2
+	VBROADCASTSS decay+40(FP), Z3
+	MOVQ         n+0(FP), DI
+	XORQ         R8, R8
 
 one:
-	CMPQ         DI, $0x10
-	JLT          part
-	VMOVUPS      (AX)(R8*1), Z0
-	VMOVUPS      (CX)(R8*1), Z1
-	VBROADCASTSS scale+36(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000021
-	VBROADCASTSS decay+40(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	CMPQ       DI, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, R8
+	JNZ        page0000004d
+	LEAQ       63488(AX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(BX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(CX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
 
-decayed00000021:
-	VMOVUPS      (BX)(R8*1), Z2
-	VMULPS       Z1, Z1, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, (BX)(R8*1)
-	VBROADCASTSS eps+44(FP), Z3
-	TESTQ        SI, SI
-	JNZ          within00000022
-	VSQRTPS      Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	JMP          root00000023
+page0000004d:
+	VMOVUPS (AX)(R8*1), Z4
+	VMOVUPS (CX)(R8*1), Z5
+	VMULPS  Z0, Z5, Z5
+	TESTQ   DX, DX
+	JZ      decayed0000004e
+	VMULPS  Z3, Z4, Z6
+	VADDPS  Z6, Z5, Z5
 
-within00000022:
-	VADDPS  Z3, Z2, Z2
-	VSQRTPS Z2, Z2
+decayed0000004e:
+	VMOVUPS (BX)(R8*1), Z6
+	VMULPS  Z5, Z5, Z7
+	VADDPS  Z7, Z6, Z6
+	VMOVUPS Z6, (BX)(R8*1)
+	TESTQ   SI, SI
+	JNZ     within0000004f
+	VSQRTPS Z6, Z6
+	VADDPS  Z2, Z6, Z6
+	JMP     root00000050
 
-root00000023:
-	VBROADCASTSS lr+32(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VDIVPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)(R8*1)
-	ADDQ         $0x40, R8
-	SUBQ         $0x10, DI
-	JMP          one
+within0000004f:
+	VADDPS  Z2, Z6, Z6
+	VSQRTPS Z6, Z6
+
+root00000050:
+	VMULPS  Z1, Z5, Z5
+	VDIVPS  Z6, Z5, Z5
+	VSUBPS  Z5, Z4, Z4
+	VMOVUPS Z4, (AX)(R8*1)
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, DI
+	JMP     one
 
 part:
-	TESTQ        DI, DI
-	JZ           end
-	MOVL         $0x0000ffff, R9
-	BZHIL        DI, R9, R9
-	KMOVW        R9, K1
-	VMOVUPS.Z    (AX)(R8*1), K1, Z0
-	VMOVUPS.Z    (CX)(R8*1), K1, Z1
-	VBROADCASTSS scale+36(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000024
-	VBROADCASTSS decay+40(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	TESTQ     DI, DI
+	JZ        end
+	MOVL      $0x0000ffff, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (AX)(R8*1), K1, Z4
+	VMOVUPS.Z (CX)(R8*1), K1, Z5
+	VMULPS    Z0, Z5, Z5
+	TESTQ     DX, DX
+	JZ        decayed00000052
+	VMULPS    Z3, Z4, Z0
+	VADDPS    Z0, Z5, Z5
 
-decayed00000024:
-	VMOVUPS.Z    (BX)(R8*1), K1, Z2
-	VMULPS       Z1, Z1, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (BX)(R8*1)
-	VBROADCASTSS eps+44(FP), Z3
-	TESTQ        SI, SI
-	JNZ          within00000025
-	VSQRTPS      Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	JMP          root00000026
+decayed00000052:
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VMULPS    Z5, Z5, Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(R8*1)
+	TESTQ     SI, SI
+	JNZ       within00000053
+	VSQRTPS   Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	JMP       root00000054
 
-within00000025:
-	VADDPS  Z3, Z2, Z2
-	VSQRTPS Z2, Z2
+within00000053:
+	VADDPS  Z2, Z0, Z0
+	VSQRTPS Z0, Z0
 
-root00000026:
-	VBROADCASTSS lr+32(FP), Z3
-	VMULPS       Z3, Z1, Z1
-	VDIVPS       Z2, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(R8*1)
+root00000054:
+	VMULPS  Z1, Z5, Z5
+	VDIVPS  Z0, Z5, Z5
+	VSUBPS  Z5, Z4, Z4
+	VMOVUPS Z4, K1, (AX)(R8*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx512Adadelta(n int, w *float32, v *float32, steps *float32, grad *float32, lr float32, scale float32, decay float32, rho float32, fresh float32, eps float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Adadelta(SB), NOSPLIT, $0-72
-	MOVQ w+8(FP), AX
-	MOVQ grad+32(FP), CX
-	MOVQ flags+64(FP), DX
-	ANDQ $0x01, DX
-	MOVQ v+16(FP), BX
-	MOVQ steps+24(FP), SI
-	MOVQ n+0(FP), DI
-	XORQ R8, R8
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+32(FP), CX
+	MOVQ         flags+64(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         v+16(FP), BX
+	MOVQ         steps+24(FP), SI
+	VBROADCASTSS fresh+56(FP), Z0
+	VBROADCASTSS rho+52(FP), Z1
+	VBROADCASTSS eps+60(FP), Z2
+	VBROADCASTSS scale+44(FP), Z3
+	VBROADCASTSS lr+40(FP), Z4
+	VBROADCASTSS decay+48(FP), Z5
+	MOVQ         n+0(FP), DI
+	XORQ         R8, R8
 
 one:
-	CMPQ         DI, $0x10
-	JLT          part
-	VMOVUPS      (AX)(R8*1), Z0
-	VMOVUPS      (CX)(R8*1), Z1
-	VBROADCASTSS scale+44(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000027
-	VBROADCASTSS decay+48(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	CMPQ       DI, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, R8
+	JNZ        page00000055
+	LEAQ       63488(AX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(BX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(SI)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
+	LEAQ       63488(CX)(R8*1), R9
+	ANDQ       $-4096, R9
+	PREFETCHT0 (R9)
 
-decayed00000027:
-	VMOVUPS      (BX)(R8*1), Z2
-	VBROADCASTSS rho+52(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+56(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, (BX)(R8*1)
-	VBROADCASTSS eps+60(FP), Z3
-	VADDPS       Z3, Z2, Z2
-	VSQRTPS      Z2, Z2
-	VMOVUPS      (SI)(R8*1), Z4
-	VADDPS       Z3, Z4, Z3
-	VSQRTPS      Z3, Z3
-	VDIVPS       Z2, Z3, Z3
-	VMULPS       Z1, Z3, Z3
-	VBROADCASTSS rho+52(FP), Z1
-	VMULPS       Z1, Z4, Z4
-	VBROADCASTSS fresh+56(FP), Z1
-	VMULPS       Z1, Z3, Z1
-	VMULPS       Z3, Z1, Z1
-	VADDPS       Z1, Z4, Z4
-	VMOVUPS      Z4, (SI)(R8*1)
-	VBROADCASTSS lr+40(FP), Z1
-	VMULPS       Z1, Z3, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMOVUPS      Z0, (AX)(R8*1)
-	ADDQ         $0x40, R8
-	SUBQ         $0x10, DI
-	JMP          one
+page00000055:
+	VMOVUPS (AX)(R8*1), Z6
+	VMOVUPS (CX)(R8*1), Z7
+	VMULPS  Z3, Z7, Z7
+	TESTQ   DX, DX
+	JZ      decayed00000056
+	VMULPS  Z5, Z6, Z8
+	VADDPS  Z8, Z7, Z7
+
+decayed00000056:
+	VMOVUPS (BX)(R8*1), Z8
+	VMULPS  Z1, Z8, Z8
+	VMULPS  Z0, Z7, Z9
+	VMULPS  Z7, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS Z8, (BX)(R8*1)
+	VADDPS  Z2, Z8, Z8
+	VSQRTPS Z8, Z8
+	VMOVUPS (SI)(R8*1), Z9
+	VADDPS  Z2, Z9, Z10
+	VSQRTPS Z10, Z10
+	VDIVPS  Z8, Z10, Z10
+	VMULPS  Z7, Z10, Z10
+	VMULPS  Z1, Z9, Z9
+	VMULPS  Z0, Z10, Z7
+	VMULPS  Z10, Z7, Z7
+	VADDPS  Z7, Z9, Z9
+	VMOVUPS Z9, (SI)(R8*1)
+	VMULPS  Z4, Z10, Z10
+	VSUBPS  Z10, Z6, Z6
+	VMOVUPS Z6, (AX)(R8*1)
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, DI
+	JMP     one
 
 part:
-	TESTQ        DI, DI
-	JZ           end
-	MOVL         $0x0000ffff, R9
-	BZHIL        DI, R9, R9
-	KMOVW        R9, K1
-	VMOVUPS.Z    (AX)(R8*1), K1, Z0
-	VMOVUPS.Z    (CX)(R8*1), K1, Z1
-	VBROADCASTSS scale+44(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000028
-	VBROADCASTSS decay+48(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	TESTQ     DI, DI
+	JZ        end
+	MOVL      $0x0000ffff, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (AX)(R8*1), K1, Z6
+	VMOVUPS.Z (CX)(R8*1), K1, Z7
+	VMULPS    Z3, Z7, Z7
+	TESTQ     DX, DX
+	JZ        decayed00000058
+	VMULPS    Z5, Z6, Z3
+	VADDPS    Z3, Z7, Z7
 
-decayed00000028:
-	VMOVUPS.Z    (BX)(R8*1), K1, Z2
-	VBROADCASTSS rho+52(FP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS fresh+56(FP), Z3
-	VMULPS       Z3, Z1, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (BX)(R8*1)
-	VBROADCASTSS eps+60(FP), Z3
-	VADDPS       Z3, Z2, Z2
-	VSQRTPS      Z2, Z2
-	VMOVUPS.Z    (SI)(R8*1), K1, Z4
-	VADDPS       Z3, Z4, Z3
-	VSQRTPS      Z3, Z3
-	VDIVPS       Z2, Z3, Z3
-	VMULPS       Z1, Z3, Z3
-	VBROADCASTSS rho+52(FP), Z1
-	VMULPS       Z1, Z4, Z4
-	VBROADCASTSS fresh+56(FP), Z1
-	VMULPS       Z1, Z3, Z1
-	VMULPS       Z3, Z1, Z1
-	VADDPS       Z1, Z4, Z4
-	VMOVUPS      Z4, K1, (SI)(R8*1)
-	VBROADCASTSS lr+40(FP), Z1
-	VMULPS       Z1, Z3, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(R8*1)
+decayed00000058:
+	VMOVUPS.Z (BX)(R8*1), K1, Z3
+	VMULPS    Z1, Z3, Z3
+	VMULPS    Z0, Z7, Z5
+	VMULPS    Z7, Z5, Z5
+	VADDPS    Z5, Z3, Z3
+	VMOVUPS   Z3, K1, (BX)(R8*1)
+	VADDPS    Z2, Z3, Z3
+	VSQRTPS   Z3, Z3
+	VMOVUPS.Z (SI)(R8*1), K1, Z5
+	VADDPS    Z2, Z5, Z2
+	VSQRTPS   Z2, Z2
+	VDIVPS    Z3, Z2, Z2
+	VMULPS    Z7, Z2, Z2
+	VMULPS    Z1, Z5, Z5
+	VMULPS    Z0, Z2, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    Z0, Z5, Z5
+	VMOVUPS   Z5, K1, (SI)(R8*1)
+	VMULPS    Z4, Z2, Z2
+	VSUBPS    Z2, Z6, Z6
+	VMOVUPS   Z6, K1, (AX)(R8*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx512AMSGrad(n int, w *float32, m *float32, v *float32, largest *float32, grad *float32, scale float32, decay float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, fall float32, eps float32, flags int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512AMSGrad(SB), NOSPLIT, $0-88
-	MOVQ w+8(FP), AX
-	MOVQ grad+40(FP), CX
-	MOVQ flags+80(FP), DX
-	ANDQ $0x01, DX
-	MOVQ m+16(FP), BX
-	MOVQ v+24(FP), SI
-	MOVQ largest+32(FP), DI
-	MOVQ n+0(FP), R8
-	XORQ R9, R9
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+40(FP), CX
+	MOVQ         flags+80(FP), DX
+	ANDQ         $0x01, DX
+	MOVQ         m+16(FP), BX
+	MOVQ         v+24(FP), SI
+	MOVQ         largest+32(FP), DI
+	VBROADCASTSS scale+48(FP), Z0
+	VBROADCASTSS beta2+60(FP), Z1
+	VBROADCASTSS fresh2+64(FP), Z2
+	VBROADCASTSS fresh1+56(FP), Z3
+	VBROADCASTSS step+68(FP), Z4
+	VBROADCASTSS eps+76(FP), Z5
+	VBROADCASTSS fall+72(FP), Z6
+	VBROADCASTSS decay+52(FP), Z7
+	MOVQ         n+0(FP), R8
+	XORQ         R9, R9
 
 one:
-	CMPQ         R8, $0x10
-	JLT          part
-	VMOVUPS      (AX)(R9*1), Z0
-	VMOVUPS      (CX)(R9*1), Z1
-	VBROADCASTSS scale+48(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed00000029
-	VBROADCASTSS decay+52(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	CMPQ       R8, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, R9
+	JNZ        page00000059
+	LEAQ       63488(AX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(BX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(SI)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(DI)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
+	LEAQ       63488(CX)(R9*1), R10
+	ANDQ       $-4096, R10
+	PREFETCHT0 (R10)
 
-decayed00000029:
-	VMOVUPS      (BX)(R9*1), Z2
-	VSUBPS       Z2, Z1, Z3
-	VBROADCASTSS fresh1+56(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, (BX)(R9*1)
-	VMOVUPS      (SI)(R9*1), Z3
-	VBROADCASTSS beta2+60(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VBROADCASTSS fresh2+64(FP), Z4
-	VMULPS       Z4, Z1, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, (SI)(R9*1)
-	VMOVUPS      (DI)(R9*1), Z1
-	VMAXPS       Z3, Z1, Z3
-	VCMPPS       $0x03, Z1, Z1, K1
-	VMOVAPS      Z1, K1, Z3
-	VMOVUPS      Z3, (DI)(R9*1)
-	VSQRTPS      Z3, Z3
-	VBROADCASTSS fall+72(FP), Z1
-	VDIVPS       Z1, Z3, Z3
-	VBROADCASTSS eps+76(FP), Z1
-	VADDPS       Z1, Z3, Z3
-	VBROADCASTSS step+68(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (AX)(R9*1)
-	ADDQ         $0x40, R9
-	SUBQ         $0x10, R8
-	JMP          one
+page00000059:
+	VMOVUPS (AX)(R9*1), Z8
+	VMOVUPS (CX)(R9*1), Z9
+	VMULPS  Z0, Z9, Z9
+	TESTQ   DX, DX
+	JZ      decayed0000005a
+	VMULPS  Z7, Z8, Z10
+	VADDPS  Z10, Z9, Z9
+
+decayed0000005a:
+	VMOVUPS (BX)(R9*1), Z10
+	VSUBPS  Z10, Z9, Z11
+	VMULPS  Z3, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, (BX)(R9*1)
+	VMOVUPS (SI)(R9*1), Z11
+	VMULPS  Z1, Z11, Z11
+	VMULPS  Z2, Z9, Z12
+	VMULPS  Z9, Z12, Z12
+	VADDPS  Z12, Z11, Z11
+	VMOVUPS Z11, (SI)(R9*1)
+	VMOVUPS (DI)(R9*1), Z9
+	VMAXPS  Z11, Z9, Z11
+	VCMPPS  $0x03, Z9, Z9, K1
+	VMOVAPS Z9, K1, Z11
+	VMOVUPS Z11, (DI)(R9*1)
+	VSQRTPS Z11, Z11
+	VDIVPS  Z6, Z11, Z11
+	VADDPS  Z5, Z11, Z11
+	VMULPS  Z4, Z10, Z10
+	VDIVPS  Z11, Z10, Z10
+	VSUBPS  Z10, Z8, Z8
+	VMOVUPS Z8, (AX)(R9*1)
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R8
+	JMP     one
 
 part:
-	TESTQ        R8, R8
-	JZ           end
-	MOVL         $0x0000ffff, R10
-	BZHIL        R8, R10, R10
-	KMOVW        R10, K1
-	VMOVUPS.Z    (AX)(R9*1), K1, Z0
-	VMOVUPS.Z    (CX)(R9*1), K1, Z1
-	VBROADCASTSS scale+48(FP), Z2
-	VMULPS       Z2, Z1, Z1
-	TESTQ        DX, DX
-	JZ           decayed0000002a
-	VBROADCASTSS decay+52(FP), Z2
-	VMULPS       Z2, Z0, Z2
-	VADDPS       Z2, Z1, Z1
+	TESTQ     R8, R8
+	JZ        end
+	MOVL      $0x0000ffff, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (AX)(R9*1), K1, Z8
+	VMOVUPS.Z (CX)(R9*1), K1, Z9
+	VMULPS    Z0, Z9, Z9
+	TESTQ     DX, DX
+	JZ        decayed0000005c
+	VMULPS    Z7, Z8, Z0
+	VADDPS    Z0, Z9, Z9
 
-decayed0000002a:
-	VMOVUPS.Z    (BX)(R9*1), K1, Z2
-	VSUBPS       Z2, Z1, Z3
-	VBROADCASTSS fresh1+56(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (BX)(R9*1)
-	VMOVUPS.Z    (SI)(R9*1), K1, Z3
-	VBROADCASTSS beta2+60(FP), Z4
-	VMULPS       Z4, Z3, Z3
-	VBROADCASTSS fresh2+64(FP), Z4
-	VMULPS       Z4, Z1, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, (SI)(R9*1)
-	VMOVUPS.Z    (DI)(R9*1), K1, Z1
-	VMAXPS       Z3, Z1, Z3
-	VCMPPS       $0x03, Z1, Z1, K2
-	VMOVAPS      Z1, K2, Z3
-	VMOVUPS      Z3, K1, (DI)(R9*1)
-	VSQRTPS      Z3, Z3
-	VBROADCASTSS fall+72(FP), Z1
-	VDIVPS       Z1, Z3, Z3
-	VBROADCASTSS eps+76(FP), Z1
-	VADDPS       Z1, Z3, Z3
-	VBROADCASTSS step+68(FP), Z1
-	VMULPS       Z1, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(R9*1)
+decayed0000005c:
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VSUBPS    Z0, Z9, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)(R9*1)
+	VMOVUPS.Z (SI)(R9*1), K1, Z3
+	VMULPS    Z1, Z3, Z3
+	VMULPS    Z2, Z9, Z1
+	VMULPS    Z9, Z1, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVUPS   Z3, K1, (SI)(R9*1)
+	VMOVUPS.Z (DI)(R9*1), K1, Z1
+	VMAXPS    Z3, Z1, Z2
+	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVAPS   Z1, K2, Z2
+	VMOVUPS   Z2, K1, (DI)(R9*1)
+	VSQRTPS   Z2, Z2
+	VDIVPS    Z6, Z2, Z2
+	VADDPS    Z5, Z2, Z2
+	VMULPS    Z4, Z0, Z0
+	VDIVPS    Z2, Z0, Z0
+	VSUBPS    Z0, Z8, Z8
+	VMOVUPS   Z8, K1, (AX)(R9*1)
 
 end:
 	VZEROUPPER

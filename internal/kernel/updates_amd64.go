@@ -27,6 +27,9 @@ func (v *vectors) runMomentum(w, vel, grad []float32, h Momentum) {
 	if h.Nesterov {
 		flags |= 2
 	}
+	if float32(1-h.Dampening) == 1 && (!h.Folded || float32(h.LR) == 1) { // multiplications by 1 are left out
+		flags |= 4
+	}
 	for i := 0; i < len(w); i += piece {
 		v.callMomentum(min(piece, len(w)-i), &w[i], &vel[i], &grad[i], &h, flags)
 	}
