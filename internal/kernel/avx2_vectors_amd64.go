@@ -331,3 +331,8 @@ func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, s
 //
 //go:noescape
 func avx2LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)
+
+// avx2Squares8 returns the sum of float64(a[i])*float64(a[i]) of eight leaves of 512 values; b is not used.
+//
+//go:noescape
+func avx2Squares8(a *float32, b *float32) float64

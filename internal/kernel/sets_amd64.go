@@ -55,6 +55,7 @@ func avx512Table() *Table[float32] {
 		silu: avx512SiLU, siluBack: avx512SiLUBack, siluBackAdd: avx512SiLUBackAdd, softplus: avx512Softplus, softplusBack: avx512SoftplusBack, softplusBackAdd: avx512SoftplusBackAdd,
 		elu: avx512ELU, eluBack: avx512ELUBack, eluBackAdd: avx512ELUBackAdd,
 		sumRows: avx512SumRows, sumAcross: 64, finite: avx512Finite, max: avx512Max,
+		squares:  sumTree{avx512Leaves2, avx512Leaves3, avx512Leaves4, avx512Squares8, avx512Leaf},
 		products: sumTree{avx512Leaves2, avx512Leaves3, avx512Leaves4, avx512Leaves8, avx512Leaf}, sums: sumTree{avx512SumLeaves2, avx512SumLeaves3, avx512SumLeaves4, avx512SumLeaves8, avx512SumLeaf},
 		rows: rowKernels{
 			softmax: avx512Softmax, crossEntropy: avx512CrossEntropy, logSoftmax: avx512LogSoftmax, crossEntropyBack: avx512CrossEntropyBack,
@@ -80,6 +81,7 @@ func avx2Table() *Table[float32] {
 		silu: avx2SiLU, siluBack: avx2SiLUBack, siluBackAdd: avx2SiLUBackAdd, softplus: avx2Softplus, softplusBack: avx2SoftplusBack, softplusBackAdd: avx2SoftplusBackAdd,
 		elu: avx2ELU, eluBack: avx2ELUBack, eluBackAdd: avx2ELUBackAdd,
 		sumRows: avx2SumRows, sumAcross: 32, finite: avx2Finite, max: avx2Max,
+		squares:  sumTree{avx2Leaves2, avx2Leaves3, avx2Leaves4, avx2Squares8, avx2Leaf},
 		products: sumTree{avx2Leaves2, avx2Leaves3, avx2Leaves4, avx2Leaves8, avx2Leaf}, sums: sumTree{avx2SumLeaves2, avx2SumLeaves3, avx2SumLeaves4, avx2SumLeaves8, avx2SumLeaf},
 		rows: rowKernels{
 			softmax: avx2Softmax, crossEntropy: avx2CrossEntropy, logSoftmax: avx2LogSoftmax, crossEntropyBack: avx2CrossEntropyBack,

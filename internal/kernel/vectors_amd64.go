@@ -28,7 +28,7 @@ type vectors struct {
 	eluBack, eluBackAdd                      func(n int, dst, a, b *float32, positive, negative, width float32)
 	sumRows                                  func(rows, cols int, dst, x *float32, ldx, add int)
 	sumAcross                                int // columns of one call of sumRows
-	products, sums                           sumTree
+	products, sums, squares                  sumTree
 	finite, max                              func(n int, x *float32) float32
 	rows                                     rowKernels
 	sgd                                      func(n int, w, grad *float32, lr, scale, decay float32, flags int)
@@ -65,7 +65,7 @@ func (v *vectors) into(t *Table[float32]) {
 	t.Softplus, t.SoftplusBack = v.softplus.two(), back(v.softplusBack, v.softplusBackAdd)
 	t.ELU, t.ELUBack = v.runELU, v.runELUBack
 	t.Sum = func(x []float32) float64 { return v.sums.of(x, x) }
-	t.Dot, t.SumSquares = v.products.of, func(x []float32) float64 { return v.products.of(x, x) }
+	t.Dot, t.SumSquares = v.products.of, func(x []float32) float64 { return v.squares.of(x, x) }
 	t.Max, t.NonFinite = v.maximum, v.nonFinite
 	t.Softmax, t.SoftmaxBack = v.softmax, v.softmaxBack
 	t.LogSoftmax, t.LogSoftmaxBack, t.LogSumExp = v.logSoftmax, v.logSoftmaxBack, v.logSumExp

@@ -34,6 +34,7 @@ func main() {
 		t.exponentials()
 		t.updates()
 		t.reductions()
+		t.squares()
 	case "bytes":
 		t.bytesToNumbers()
 		t.prefetch()

@@ -246,21 +246,6 @@ func (t *target) sumRows() {
 	}
 }
 
-// nonFinite adds up x-x, which is NaN for NaN and infinities, else 0.
-func (t *target) nonFinite() {
-	t.function("Finite", "func(n int, x *float32) float32",
-		"returns 0 if all of n values are finite, else NaN.")
-	n, x := Load(Param("n"), GP64()), Load(Param("x"), GP64())
-	sum := t.vec()
-	t.zero(sum)
-	t.each(n, 4, func(p place) {
-		v := p.load(x)
-		VSUBPS(v, v, v)
-		VORPS(v, sum, sum)
-	})
-	t.result(t.across(sum, VORPS))
-}
-
 // across combines the lanes of a register into its first.
 func (t *target) across(r Register, op func(...Op)) Register {
 	v := r.(VecVirtual)
