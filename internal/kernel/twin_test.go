@@ -130,8 +130,8 @@ func twins[T Float]() []twin[T] {
 				k.RMSProp(x[0], positive(x[1]), mean, velocity, x[4], h)
 			}, true})
 	}
-	for bits := range 8 {
-		h := Momentum{LR: 0.1, Scale: 0.5, Decay: 0.01 * float64(bits&1), Mu: 0.9, Dampening: 0.2, Nesterov: bits&2 != 0, Folded: bits&4 != 0}
+	for bits := range 16 {
+		h := Momentum{LR: 0.1, Scale: 0.5, Decay: 0.01 * float64(bits&1), Mu: 0.9, Dampening: 0.2 * float64(bits>>3), Nesterov: bits&2 != 0, Folded: bits&4 != 0}
 		list = append(list, twin[T]{fmt.Sprint("Momentum ", bits), func(k *Table[T], x *slots[T]) { k.Momentum(x[0], x[1], x[2], h) }, true})
 	}
 	for bits := range 8 {
