@@ -46,6 +46,32 @@ func (p place) store(r, slice Register) {
 // each writes the loop over n values, unroll vectors in a round.
 func (t *target) each(n Register, unroll int, body func(p place)) { t.eachOf("", n, unroll, nil, body) }
 
+// eachQuick is each with a quick form for several vectors, which may leave to single ones.
+func (t *target) eachQuick(c *loopCode, q *quick, body func(p place)) {
+	at := GP64()
+	XORQ(at, at)
+	Label("several")
+	CMPQ(c.n, U32(q.vectors*t.lanes))
+	JLT(LabelRef("one"))
+	q.run(c, at, "one")
+	ADDQ(U32(q.vectors*t.bytes()), at)
+	SUBQ(U32(q.vectors*t.lanes), c.n)
+	JMP(LabelRef("several"))
+	Label("one")
+	CMPQ(c.n, U8(t.lanes))
+	JLT(LabelRef("part"))
+	body(place{t, at, 0, nil})
+	ADDQ(U8(t.bytes()), at)
+	SUBQ(U8(t.lanes), c.n)
+	JMP(LabelRef("several"))
+	Label("part")
+	TESTQ(c.n, c.n)
+	JZ(LabelRef("end"))
+	m := t.mask(c.n, nil)
+	body(place{t, at, 0, &m})
+	Label("end")
+}
+
 // eachOf is each under labels of a name of its own. It counts n down. tail, if not nil, is the mask of the last, incomplete vector.
 func (t *target) eachOf(name string, n Register, unroll int, tail *mask, body func(p place)) {
 	at := GP64()
@@ -104,12 +130,21 @@ func (t *target) constant(x float32) Register {
 
 // loop writes a function over dst, a, b and a number s, whatever it uses of them.
 func (t *target) loop(name, does string, unroll int, begin func(c *loopCode), body func(c *loopCode, p place)) {
+	t.loopQuick(name, does, unroll, begin, nil, body)
+}
+
+// loopQuick is loop with a quick form of the body, or nil.
+func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode), q *quick, body func(c *loopCode, p place)) {
 	t.function(name, "func(n int, dst, a, b *float32, s float32)", "is "+does+" for n values.")
 	c := &loopCode{t: t, n: Load(Param("n"), GP64()), dst: Load(Param("dst"), GP64()), a: Load(Param("a"), GP64()), b: Load(Param("b"), GP64())}
 	if begin != nil {
 		begin(c)
 	}
-	t.each(c.n, unroll, func(p place) { body(c, p) })
+	if q != nil {
+		t.eachQuick(c, q, func(p place) { body(c, p) })
+	} else {
+		t.each(c.n, unroll, func(p place) { body(c, p) })
+	}
 	t.end()
 }
 

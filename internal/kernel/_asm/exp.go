@@ -17,6 +17,8 @@ const (
 	expHigh  = 89
 	expLow   = -104.5
 	decayLow = -88.2
+	// Within this, exp is a normal number.
+	expNormal = 87
 
 	shifter = 3 << 22         // 1.5·2^23
 	biased  = shifter + 2*127 // its low bits, halved, are a biased exponent
@@ -215,11 +217,45 @@ func (ns *numbers) register(x float32) Register {
 	return ns.copy(x)
 }
 
+// wholeExp is exp(x) in two parts, 2^n in the low bits of sum and 1+p. The steps go one power at a time: the chain is longer than that of polynomial, and
+// there are fewer instructions, which is better where vectors stand abreast.
+func (ns *numbers) wholeExp(shifter float32, x Register) (two power, p Register) {
+	t := ns.t
+	sum, n := ns.copy(shifter), t.vec()
+	VFMADD231PS(ns.of(math.Log2E), x, sum)
+	t.turn()
+	VSUBPS(ns.of(shifter), sum, n)
+	t.turn()
+	VFMADD231PS(ns.of(-ln2High), n, x) // exact
+	t.turn()
+	VFMADD231PS(ns.of(-ln2Low), n, x)
+	t.turn()
+	p = ns.copy(expQ[0])
+	for _, c := range expQ[1:] {
+		VFMADD213PS(ns.of(c), x, p)
+		t.turn()
+	}
+	for range 2 {
+		VFMADD213PS(ns.of(1), x, p)
+		t.turn()
+	}
+	return power{sum, n}, p
+}
+
+// expNormal is exp(x) for x within expNormal, where n is added to the exponent of 1+p.
+func (ns *numbers) expNormal(x Register) Register {
+	two, p := ns.wholeExp(shifter, x)
+	VPSLLD(U8(23), two.sum, two.sum)
+	VPADDD(two.sum, p, p)
+	return p
+}
+
 // exp turns x into exp(x). Without high x must be at most 0.
 func (ns *numbers) exp(x Register, high bool) {
 	ns.clamp(x, high)
-	two, p := ns.expm1(x, nil)
-	VADDPS(ns.of(1), p, x)
+	ns.t.turn()
+	two, p := ns.wholeExp(biased, x)
+	VMOVAPS(p, x)
 	ns.t.scale(x, two)
 }
 
@@ -344,9 +380,20 @@ func tanhQ() []float32 {
 
 func (t *target) exponentials() {
 	var ns *numbers
-	t.loop("Exp", "dst[i] = exp(a[i])", 2, func(c *loopCode) {
-		ns = t.numbers(20, expHigh, expLow, 1).holdExp()
-	}, func(c *loopCode, p place) {
+	q := &quick{vectors: 4, bound: expNormal, body: func(c *loopCode, x Register, p place) { p.store(ns.expNormal(x), c.dst) }}
+	if t.wide() { // which has an instruction for 2^n
+		q = &quick{vectors: 4, body: func(c *loopCode, x Register, p place) {
+			ns.exp(x, true)
+			p.store(x, c.dst)
+		}}
+	}
+	t.loopQuick("Exp", "dst[i] = exp(a[i])", 0, func(c *loopCode) {
+		if t.wide() {
+			ns = t.numbers(20, expHigh, expLow, 1).holdExp()
+		} else {
+			ns = t.numbers(3, shifter, math.Log2E, -ln2High)
+		}
+	}, q, func(c *loopCode, p place) {
 		x := p.load(c.a)
 		ns.exp(x, true)
 		p.store(x, c.dst)

@@ -19,6 +19,8 @@ type target struct {
 	regs  []VecPhysical
 	rows  int // of a tile of C
 	width int // registers across a tile of C
+
+	next func() // see abreast
 }
 
 var (

@@ -1,0 +1,87 @@
+package main
+
+// Several vectors at once, their instructions in turn. A function of a number is one long chain of instructions that wait for one another; a
+// processor looks some 64 waiting instructions ahead, which is one or two vectors' worth when the code of a vector stands in one piece, and twice
+// as many when what can run at the same time stands side by side. The bits of a vector are the same either way.
+
+import (
+	"iter"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// abreast writes body for count vectors; at each turn that the code of one takes, that of the next goes on.
+func (t *target) abreast(count int, body func(v int)) {
+	type step = struct{}
+	yields := make([]func(step) bool, count)
+	var vectors []func() (step, bool)
+	for v := range count {
+		next, stop := iter.Pull(func(yield func(step) bool) {
+			yields[v] = yield
+			body(v)
+		})
+		defer stop()
+		vectors = append(vectors, next)
+	}
+	for going := true; going; {
+		going = false
+		for v, next := range vectors {
+			t.next = func() { yields[v](step{}) }
+			_, more := next()
+			going = going || more
+		}
+	}
+	t.next = nil
+}
+
+// turn lets the next of the vectors abreast go on.
+func (t *target) turn() {
+	if t.next != nil {
+		t.next()
+	}
+}
+
+// A quick form of a loop's body is for several vectors abreast, all of whose lanes are within a bound.
+type quick struct {
+	vectors int
+	bound   float32 // of the sizes of a's numbers; 0 for none
+	body    func(c *loopCode, x Register, p place)
+}
+
+// run writes the quick form for the vectors at a place, and a jump for when one of their numbers is not within the bound, or NaN.
+func (q *quick) run(c *loopCode, at Register, other string) {
+	t := c.t
+	x, places := make([]Register, q.vectors), make([]place, q.vectors)
+	for v := range x {
+		places[v] = place{t: t, at: at, disp: v * t.bytes()}
+		x[v] = places[v].load(c.a)
+	}
+	if q.bound != 0 {
+		var most Register
+		for _, v := range x {
+			a := t.absolute(v)
+			if most != nil {
+				VPMAXUD(most, a, a)
+			}
+			most = a
+		}
+		if t.wide() {
+			k, any := K(), GP32()
+			VPCMPUD(U8(greaterInteger), number(q.bound), most, k)
+			KMOVW(k, any)
+			TESTL(any, any)
+		} else {
+			any := GP32()
+			VPCMPGTD(number(q.bound), most, most)
+			VMOVMSKPS(most, any)
+			TESTL(any, any)
+		}
+		JNZ(LabelRef(other))
+	}
+	t.abreast(q.vectors, func(v int) { q.body(c, x[v], places[v]) })
+}
+
+// greaterInteger is the comparison of whole numbers.
+const greaterInteger = 6
