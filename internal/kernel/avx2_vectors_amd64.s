@@ -1565,375 +1565,322 @@ TEXT ·avx2Tanh(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS c4b40007e<>+0(SB), Y0
-	VMOVUPS c4038aa3b<>+0(SB), Y1
-	VMOVUPS cbeb17200<>+0(SB), Y2
-	VMOVUPS cb53fbe8e<>+0(SB), Y3
-	VMOVUPS c41133333<>+0(SB), Y4
-	VMOVUPS c3f000000<>+0(SB), Y5
-	VMOVUPS c3f800000<>+0(SB), Y6
-	VMOVUPS c3db520b6<>+0(SB), Y7
+	VMOVUPS c4111999a<>+0(SB), Y0
 	XORQ    BX, BX
 
 several:
-	CMPQ         AX, $0x00000010
-	JLT          one
-	VMOVUPS      (DX)(BX*1), Y8
-	VANDPS       c7fffffff<>+0(SB), Y8, Y9
-	VMINPS       Y9, Y4, Y9
-	VMOVAPS      Y0, Y10
-	VFMADD231PS  Y1, Y9, Y10
-	VSUBPS       Y0, Y10, Y11
-	VFMADD231PS  Y2, Y11, Y9
-	VFMADD231PS  Y3, Y11, Y9
-	VMULPS       Y9, Y9, Y11
-	VMOVAPS      Y7, Y12
-	VMOVUPS      c3e891ce5<>+0(SB), Y13
-	VFMADD213PS  c3f2aac5e<>+0(SB), Y9, Y13
-	VFMADD231PS  Y11, Y12, Y13
-	VMOVUPS      c3faaaa49<>+0(SB), Y12
-	VFMADD213PS  c3ffffffe<>+0(SB), Y9, Y12
-	VFMADD231PS  Y11, Y13, Y12
-	VADDPS       Y9, Y9, Y9
-	VFMADD213PS  Y9, Y11, Y12
-	VPSLLD       $0x17, Y10, Y10
-	VSUBPS       Y5, Y10, Y11
-	VFMADD213PS  Y11, Y10, Y12
-	VADDPS       Y6, Y12, Y9
-	VSUBPS       Y6, Y9, Y10
-	VSUBPS       Y10, Y12, Y10
-	VDIVPS       Y9, Y12, Y11
-	VFNMADD231PS Y9, Y11, Y12
-	VFNMADD231PS Y10, Y11, Y12
-	VSUBPS       Y11, Y6, Y9
-	VFMADD231PS  Y9, Y12, Y11
-	VMINPS       Y11, Y6, Y11
-	VANDPS       c7fffffff<>+0(SB), Y11, Y9
-	VANDPS       c80000000<>+0(SB), Y8, Y8
-	VORPS        Y8, Y9, Y9
-	VMOVUPS      Y9, (CX)(BX*1)
-	VMOVUPS      32(DX)(BX*1), Y8
-	VANDPS       c7fffffff<>+0(SB), Y8, Y9
-	VMINPS       Y9, Y4, Y9
-	VMOVAPS      Y0, Y10
-	VFMADD231PS  Y1, Y9, Y10
-	VSUBPS       Y0, Y10, Y11
-	VFMADD231PS  Y2, Y11, Y9
-	VFMADD231PS  Y3, Y11, Y9
-	VMULPS       Y9, Y9, Y11
-	VMOVAPS      Y7, Y12
-	VMOVUPS      c3e891ce5<>+0(SB), Y13
-	VFMADD213PS  c3f2aac5e<>+0(SB), Y9, Y13
-	VFMADD231PS  Y11, Y12, Y13
-	VMOVUPS      c3faaaa49<>+0(SB), Y12
-	VFMADD213PS  c3ffffffe<>+0(SB), Y9, Y12
-	VFMADD231PS  Y11, Y13, Y12
-	VADDPS       Y9, Y9, Y9
-	VFMADD213PS  Y9, Y11, Y12
-	VPSLLD       $0x17, Y10, Y10
-	VSUBPS       Y5, Y10, Y11
-	VFMADD213PS  Y11, Y10, Y12
-	VADDPS       Y6, Y12, Y9
-	VSUBPS       Y6, Y9, Y10
-	VSUBPS       Y10, Y12, Y10
-	VDIVPS       Y9, Y12, Y11
-	VFNMADD231PS Y9, Y11, Y12
-	VFNMADD231PS Y10, Y11, Y12
-	VSUBPS       Y11, Y6, Y9
-	VFMADD231PS  Y9, Y12, Y11
-	VMINPS       Y11, Y6, Y11
-	VANDPS       c7fffffff<>+0(SB), Y11, Y9
-	VANDPS       c80000000<>+0(SB), Y8, Y8
-	VORPS        Y8, Y9, Y9
-	VMOVUPS      Y9, 32(CX)(BX*1)
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, AX
-	JMP          several
+	CMPQ        AX, $0x00000020
+	JLT         one
+	VMOVUPS     (DX)(BX*1), Y1
+	VMOVUPS     32(DX)(BX*1), Y2
+	VMOVUPS     64(DX)(BX*1), Y3
+	VMOVUPS     96(DX)(BX*1), Y4
+	VANDPS      c7fffffff<>+0(SB), Y1, Y5
+	VMINPS      Y5, Y0, Y5
+	VANDPS      c7fffffff<>+0(SB), Y2, Y6
+	VMINPS      Y6, Y0, Y6
+	VANDPS      c7fffffff<>+0(SB), Y3, Y7
+	VMINPS      Y7, Y0, Y7
+	VANDPS      c7fffffff<>+0(SB), Y4, Y8
+	VMINPS      Y8, Y0, Y8
+	VMOVUPS     c3f800000<>+0(SB), Y9
+	VFMADD231PS c3fd2d0e5<>+0(SB), Y5, Y9
+	VMOVUPS     c3f800000<>+0(SB), Y10
+	VFMADD231PS c3fd2d0e5<>+0(SB), Y6, Y10
+	VMOVUPS     c3f800000<>+0(SB), Y11
+	VFMADD231PS c3fd2d0e5<>+0(SB), Y7, Y11
+	VMOVUPS     c3f800000<>+0(SB), Y12
+	VFMADD231PS c3fd2d0e5<>+0(SB), Y8, Y12
+	VPSRLD      $0x16, Y9, Y9
+	VPSRLD      $0x16, Y10, Y10
+	VPSRLD      $0x16, Y11, Y11
+	VPSRLD      $0x16, Y12, Y12
+	VPERMPS     tanha<>+0(SB), Y9, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     tanhi<>+0(SB), Y9, Y5
+	VPERMPS     tanha<>+0(SB), Y10, Y14
+	VSUBPS      Y14, Y6, Y14
+	VPERMPS     tanhi<>+0(SB), Y10, Y6
+	VPERMPS     tanha<>+0(SB), Y11, Y15
+	VSUBPS      Y15, Y7, Y15
+	VPERMPS     tanhi<>+0(SB), Y11, Y7
+	VPERMPS     tanha<>+0(SB), Y12, Y16
+	VSUBPS      Y16, Y8, Y16
+	VPERMPS     tanhi<>+0(SB), Y12, Y8
+	VPERMPS     tanhh<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     tanhh<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     tanhh<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     tanhh<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     tanhg<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     tanhg<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     tanhg<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     tanhg<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     tanhf<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     tanhf<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     tanhf<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     tanhf<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     tanhe<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     tanhe<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     tanhe<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     tanhe<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     tanhd<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     tanhd<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     tanhd<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     tanhd<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     tanhc<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     tanhc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     tanhc<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     tanhc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     tanhb<>+0(SB), Y9, Y9
+	VFMADD213PS Y9, Y13, Y5
+	VPERMPS     tanhb<>+0(SB), Y10, Y9
+	VFMADD213PS Y9, Y14, Y6
+	VPERMPS     tanhb<>+0(SB), Y11, Y9
+	VFMADD213PS Y9, Y15, Y7
+	VPERMPS     tanhb<>+0(SB), Y12, Y9
+	VFMADD213PS Y9, Y16, Y8
+	VANDPS      c7fffffff<>+0(SB), Y5, Y5
+	VANDPS      c80000000<>+0(SB), Y1, Y1
+	VORPS       Y1, Y5, Y5
+	VMOVUPS     Y5, (CX)(BX*1)
+	VANDPS      c7fffffff<>+0(SB), Y6, Y1
+	VANDPS      c80000000<>+0(SB), Y2, Y2
+	VORPS       Y2, Y1, Y1
+	VMOVUPS     Y1, 32(CX)(BX*1)
+	VANDPS      c7fffffff<>+0(SB), Y7, Y1
+	VANDPS      c80000000<>+0(SB), Y3, Y3
+	VORPS       Y3, Y1, Y1
+	VMOVUPS     Y1, 64(CX)(BX*1)
+	VANDPS      c7fffffff<>+0(SB), Y8, Y1
+	VANDPS      c80000000<>+0(SB), Y4, Y4
+	VORPS       Y4, Y1, Y1
+	VMOVUPS     Y1, 96(CX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, AX
+	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
-	VMOVUPS      (DX)(BX*1), Y8
-	VANDPS       c7fffffff<>+0(SB), Y8, Y9
-	VMINPS       Y9, Y4, Y9
-	VMOVAPS      Y0, Y10
-	VFMADD231PS  Y1, Y9, Y10
-	VSUBPS       Y0, Y10, Y11
-	VFMADD231PS  Y2, Y11, Y9
-	VFMADD231PS  Y3, Y11, Y9
-	VMULPS       Y9, Y9, Y11
-	VMOVAPS      Y7, Y12
-	VMOVUPS      c3e891ce5<>+0(SB), Y13
-	VFMADD213PS  c3f2aac5e<>+0(SB), Y9, Y13
-	VFMADD231PS  Y11, Y12, Y13
-	VMOVUPS      c3faaaa49<>+0(SB), Y12
-	VFMADD213PS  c3ffffffe<>+0(SB), Y9, Y12
-	VFMADD231PS  Y11, Y13, Y12
-	VADDPS       Y9, Y9, Y9
-	VFMADD213PS  Y9, Y11, Y12
-	VPSLLD       $0x17, Y10, Y10
-	VSUBPS       Y5, Y10, Y11
-	VFMADD213PS  Y11, Y10, Y12
-	VADDPS       Y6, Y12, Y9
-	VSUBPS       Y6, Y9, Y10
-	VSUBPS       Y10, Y12, Y10
-	VDIVPS       Y9, Y12, Y11
-	VFNMADD231PS Y9, Y11, Y12
-	VFNMADD231PS Y10, Y11, Y12
-	VSUBPS       Y11, Y6, Y9
-	VFMADD231PS  Y9, Y12, Y11
-	VMINPS       Y11, Y6, Y11
-	VANDPS       c7fffffff<>+0(SB), Y11, Y9
-	VANDPS       c80000000<>+0(SB), Y8, Y8
-	VORPS        Y8, Y9, Y9
-	VMOVUPS      Y9, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          one
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3fd2d0e5<>+0(SB), Y2, Y3
+	VPSRLD      $0x16, Y3, Y3
+	VPERMPS     tanha<>+0(SB), Y3, Y4
+	VSUBPS      Y4, Y2, Y4
+	VPERMPS     tanhi<>+0(SB), Y3, Y2
+	VPERMPS     tanhh<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     tanhg<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     tanhf<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     tanhe<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     tanhd<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     tanhc<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     tanhb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y4, Y2
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VANDPS      c80000000<>+0(SB), Y1, Y1
+	VORPS       Y1, Y2, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, AX
+	JMP         several
 
 part:
-	TESTQ        AX, AX
-	JZ           end
-	LEAQ         lanes<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVUPS      (SI), Y8
-	VMASKMOVPS   (DX)(BX*1), Y8, Y9
-	VANDPS       c7fffffff<>+0(SB), Y9, Y10
-	VMINPS       Y10, Y4, Y10
-	VMOVAPS      Y0, Y4
-	VFMADD231PS  Y1, Y10, Y4
-	VSUBPS       Y0, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VFMADD231PS  Y3, Y0, Y10
-	VMULPS       Y10, Y10, Y0
-	VMOVAPS      Y7, Y1
-	VMOVUPS      c3e891ce5<>+0(SB), Y2
-	VFMADD213PS  c3f2aac5e<>+0(SB), Y10, Y2
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      c3faaaa49<>+0(SB), Y1
-	VFMADD213PS  c3ffffffe<>+0(SB), Y10, Y1
-	VFMADD231PS  Y0, Y2, Y1
-	VADDPS       Y10, Y10, Y10
-	VFMADD213PS  Y10, Y0, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VSUBPS       Y5, Y4, Y0
-	VFMADD213PS  Y0, Y4, Y1
-	VADDPS       Y6, Y1, Y0
-	VSUBPS       Y6, Y0, Y2
-	VSUBPS       Y2, Y1, Y2
-	VDIVPS       Y0, Y1, Y3
-	VFNMADD231PS Y0, Y3, Y1
-	VFNMADD231PS Y2, Y3, Y1
-	VSUBPS       Y3, Y6, Y0
-	VFMADD231PS  Y0, Y1, Y3
-	VMINPS       Y3, Y6, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y0
-	VANDPS       c80000000<>+0(SB), Y9, Y9
-	VORPS        Y9, Y0, Y0
-	VMASKMOVPS   Y0, Y8, (CX)(BX*1)
+	TESTQ       AX, AX
+	JZ          end
+	LEAQ        lanes<>+32(SB), SI
+	SHLQ        $0x02, AX
+	SUBQ        AX, SI
+	VMOVUPS     (SI), Y1
+	VMASKMOVPS  (DX)(BX*1), Y1, Y2
+	VANDPS      c7fffffff<>+0(SB), Y2, Y3
+	VMINPS      Y3, Y0, Y3
+	VMOVUPS     c3f800000<>+0(SB), Y0
+	VFMADD231PS c3fd2d0e5<>+0(SB), Y3, Y0
+	VPSRLD      $0x16, Y0, Y0
+	VPERMPS     tanha<>+0(SB), Y0, Y4
+	VSUBPS      Y4, Y3, Y4
+	VPERMPS     tanhi<>+0(SB), Y0, Y3
+	VPERMPS     tanhh<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     tanhg<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     tanhf<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     tanhe<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     tanhd<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     tanhc<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     tanhb<>+0(SB), Y0, Y0
+	VFMADD213PS Y0, Y4, Y3
+	VANDPS      c7fffffff<>+0(SB), Y3, Y0
+	VANDPS      c80000000<>+0(SB), Y2, Y2
+	VORPS       Y2, Y0, Y0
+	VMASKMOVPS  Y0, Y1, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA c4b40007e<>+0(SB)/4, $0x4b40007e
-DATA c4b40007e<>+4(SB)/4, $0x4b40007e
-DATA c4b40007e<>+8(SB)/4, $0x4b40007e
-DATA c4b40007e<>+12(SB)/4, $0x4b40007e
-DATA c4b40007e<>+16(SB)/4, $0x4b40007e
-DATA c4b40007e<>+20(SB)/4, $0x4b40007e
-DATA c4b40007e<>+24(SB)/4, $0x4b40007e
-DATA c4b40007e<>+28(SB)/4, $0x4b40007e
-DATA c4b40007e<>+32(SB)/4, $0x4b40007e
-DATA c4b40007e<>+36(SB)/4, $0x4b40007e
-DATA c4b40007e<>+40(SB)/4, $0x4b40007e
-DATA c4b40007e<>+44(SB)/4, $0x4b40007e
-DATA c4b40007e<>+48(SB)/4, $0x4b40007e
-DATA c4b40007e<>+52(SB)/4, $0x4b40007e
-DATA c4b40007e<>+56(SB)/4, $0x4b40007e
-DATA c4b40007e<>+60(SB)/4, $0x4b40007e
-GLOBL c4b40007e<>(SB), RODATA|NOPTR, $64
+DATA tanha<>+0(SB)/4, $0x3f6ae000
+DATA tanha<>+4(SB)/4, $0x3fc1e000
+DATA tanha<>+8(SB)/4, $0x401bb000
+DATA tanha<>+12(SB)/4, $0x4068d000
+DATA tanha<>+16(SB)/4, $0x40ade000
+DATA tanha<>+20(SB)/4, $0x40fb8000
+DATA tanha<>+24(SB)/4, $0x00000000
+DATA tanha<>+28(SB)/4, $0x3ee8c000
+GLOBL tanha<>(SB), RODATA|NOPTR, $32
 
-DATA c4038aa3b<>+0(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+4(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+8(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+12(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+16(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+20(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+24(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+28(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+32(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+36(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+40(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+44(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+48(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+52(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+56(SB)/4, $0x4038aa3b
-DATA c4038aa3b<>+60(SB)/4, $0x4038aa3b
-GLOBL c4038aa3b<>(SB), RODATA|NOPTR, $64
+DATA tanhb<>+0(SB)/4, $0x3f398628
+DATA tanhb<>+4(SB)/4, $0x3f6862fe
+DATA tanhb<>+8(SB)/4, $0x3f7c152a
+DATA tanhb<>+12(SB)/4, $0x3f7fa550
+DATA tanhb<>+16(SB)/4, $0x3f7ffd80
+DATA tanhb<>+20(SB)/4, $0x3f7ffffb
+DATA tanhb<>+24(SB)/4, $0x00000000
+DATA tanhb<>+28(SB)/4, $0x3ed9f0b4
+GLOBL tanhb<>(SB), RODATA|NOPTR, $32
 
-DATA cbeb17200<>+0(SB)/4, $0xbeb17200
-DATA cbeb17200<>+4(SB)/4, $0xbeb17200
-DATA cbeb17200<>+8(SB)/4, $0xbeb17200
-DATA cbeb17200<>+12(SB)/4, $0xbeb17200
-DATA cbeb17200<>+16(SB)/4, $0xbeb17200
-DATA cbeb17200<>+20(SB)/4, $0xbeb17200
-DATA cbeb17200<>+24(SB)/4, $0xbeb17200
-DATA cbeb17200<>+28(SB)/4, $0xbeb17200
-DATA cbeb17200<>+32(SB)/4, $0xbeb17200
-DATA cbeb17200<>+36(SB)/4, $0xbeb17200
-DATA cbeb17200<>+40(SB)/4, $0xbeb17200
-DATA cbeb17200<>+44(SB)/4, $0xbeb17200
-DATA cbeb17200<>+48(SB)/4, $0xbeb17200
-DATA cbeb17200<>+52(SB)/4, $0xbeb17200
-DATA cbeb17200<>+56(SB)/4, $0xbeb17200
-DATA cbeb17200<>+60(SB)/4, $0xbeb17200
-GLOBL cbeb17200<>(SB), RODATA|NOPTR, $64
+DATA tanhc<>+0(SB)/4, $0x3ef319a6
+DATA tanhc<>+4(SB)/4, $0x3e3431b5
+DATA tanhc<>+8(SB)/4, $0x3cf8ca8c
+DATA tanhc<>+12(SB)/4, $0x3b353fdc
+DATA tanhc<>+16(SB)/4, $0x389ffdda
+DATA tanhc<>+20(SB)/4, $0x3520150a
+DATA tanhc<>+24(SB)/4, $0x3f800000
+DATA tanhc<>+28(SB)/4, $0x3f519d83
+GLOBL tanhc<>(SB), RODATA|NOPTR, $32
 
-DATA cb53fbe8e<>+0(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+4(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+8(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+12(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+16(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+20(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+24(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+28(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+32(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+36(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+40(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+44(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+48(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+52(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+56(SB)/4, $0xb53fbe8e
-DATA cb53fbe8e<>+60(SB)/4, $0xb53fbe8e
-GLOBL cb53fbe8e<>(SB), RODATA|NOPTR, $64
+DATA tanhd<>+0(SB)/4, $0xbeb02d1a
+DATA tanhd<>+4(SB)/4, $0xbe2392b3
+DATA tanhd<>+8(SB)/4, $0xbcf4fa7a
+DATA tanhd<>+12(SB)/4, $0xbb3500a9
+DATA tanhd<>+16(SB)/4, $0xb8a05319
+DATA tanhd<>+20(SB)/4, $0xb520cd6e
+DATA tanhd<>+24(SB)/4, $0x00000000
+DATA tanhd<>+28(SB)/4, $0xbeb27397
+GLOBL tanhd<>(SB), RODATA|NOPTR, $32
 
-DATA c41133333<>+0(SB)/4, $0x41133333
-DATA c41133333<>+4(SB)/4, $0x41133333
-DATA c41133333<>+8(SB)/4, $0x41133333
-DATA c41133333<>+12(SB)/4, $0x41133333
-DATA c41133333<>+16(SB)/4, $0x41133333
-DATA c41133333<>+20(SB)/4, $0x41133333
-DATA c41133333<>+24(SB)/4, $0x41133333
-DATA c41133333<>+28(SB)/4, $0x41133333
-DATA c41133333<>+32(SB)/4, $0x41133333
-DATA c41133333<>+36(SB)/4, $0x41133333
-DATA c41133333<>+40(SB)/4, $0x41133333
-DATA c41133333<>+44(SB)/4, $0x41133333
-DATA c41133333<>+48(SB)/4, $0x41133333
-DATA c41133333<>+52(SB)/4, $0x41133333
-DATA c41133333<>+56(SB)/4, $0x41133333
-DATA c41133333<>+60(SB)/4, $0x41133333
-GLOBL c41133333<>(SB), RODATA|NOPTR, $64
+DATA tanhe<>+0(SB)/4, $0x3dba9409
+DATA tanhe<>+4(SB)/4, $0x3db0d780
+DATA tanhe<>+8(SB)/4, $0x3c9e4a9b
+DATA tanhe<>+12(SB)/4, $0x3af0aa44
+DATA tanhe<>+16(SB)/4, $0x385570f0
+DATA tanhe<>+20(SB)/4, $0x34d57a01
+DATA tanhe<>+24(SB)/4, $0xbeaaaa3b
+DATA tanhe<>+28(SB)/4, $0xbdff2063
+GLOBL tanhe<>(SB), RODATA|NOPTR, $32
 
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-DATA c3f000000<>+4(SB)/4, $0x3f000000
-DATA c3f000000<>+8(SB)/4, $0x3f000000
-DATA c3f000000<>+12(SB)/4, $0x3f000000
-DATA c3f000000<>+16(SB)/4, $0x3f000000
-DATA c3f000000<>+20(SB)/4, $0x3f000000
-DATA c3f000000<>+24(SB)/4, $0x3f000000
-DATA c3f000000<>+28(SB)/4, $0x3f000000
-DATA c3f000000<>+32(SB)/4, $0x3f000000
-DATA c3f000000<>+36(SB)/4, $0x3f000000
-DATA c3f000000<>+40(SB)/4, $0x3f000000
-DATA c3f000000<>+44(SB)/4, $0x3f000000
-DATA c3f000000<>+48(SB)/4, $0x3f000000
-DATA c3f000000<>+52(SB)/4, $0x3f000000
-DATA c3f000000<>+56(SB)/4, $0x3f000000
-DATA c3f000000<>+60(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $64
+DATA tanhf<>+0(SB)/4, $0x3d47bae0
+DATA tanhf<>+4(SB)/4, $0xbccdfd7c
+DATA tanhf<>+8(SB)/4, $0xbc149e36
+DATA tanhf<>+12(SB)/4, $0xba6f0cd9
+DATA tanhf<>+16(SB)/4, $0xb7cfdcca
+DATA tanhf<>+20(SB)/4, $0xb44d1aba
+DATA tanhf<>+24(SB)/4, $0xb8dfd684
+DATA tanhf<>+28(SB)/4, $0x3e2d3fa1
+GLOBL tanhf<>(SB), RODATA|NOPTR, $32
 
-DATA c3db520b6<>+0(SB)/4, $0x3db520b6
-DATA c3db520b6<>+4(SB)/4, $0x3db520b6
-DATA c3db520b6<>+8(SB)/4, $0x3db520b6
-DATA c3db520b6<>+12(SB)/4, $0x3db520b6
-DATA c3db520b6<>+16(SB)/4, $0x3db520b6
-DATA c3db520b6<>+20(SB)/4, $0x3db520b6
-DATA c3db520b6<>+24(SB)/4, $0x3db520b6
-DATA c3db520b6<>+28(SB)/4, $0x3db520b6
-DATA c3db520b6<>+32(SB)/4, $0x3db520b6
-DATA c3db520b6<>+36(SB)/4, $0x3db520b6
-DATA c3db520b6<>+40(SB)/4, $0x3db520b6
-DATA c3db520b6<>+44(SB)/4, $0x3db520b6
-DATA c3db520b6<>+48(SB)/4, $0x3db520b6
-DATA c3db520b6<>+52(SB)/4, $0x3db520b6
-DATA c3db520b6<>+56(SB)/4, $0x3db520b6
-DATA c3db520b6<>+60(SB)/4, $0x3db520b6
-GLOBL c3db520b6<>(SB), RODATA|NOPTR, $64
+DATA tanhg<>+0(SB)/4, $0xbd624df5
+DATA tanhg<>+4(SB)/4, $0xbb072508
+DATA tanhg<>+8(SB)/4, $0x3b4fadc6
+DATA tanhg<>+12(SB)/4, $0x39bd3ef9
+DATA tanhg<>+16(SB)/4, $0x3728b515
+DATA tanhg<>+20(SB)/4, $0x33a92a88
+DATA tanhg<>+24(SB)/4, $0x3e09c6c2
+DATA tanhg<>+28(SB)/4, $0xbc4d5817
+GLOBL tanhg<>(SB), RODATA|NOPTR, $32
 
-DATA c3e891ce5<>+0(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+4(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+8(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+12(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+16(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+20(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+24(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+28(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+32(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+36(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+40(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+44(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+48(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+52(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+56(SB)/4, $0x3e891ce5
-DATA c3e891ce5<>+60(SB)/4, $0x3e891ce5
-GLOBL c3e891ce5<>(SB), RODATA|NOPTR, $64
+DATA tanhh<>+0(SB)/4, $0x3c6d40af
+DATA tanhh<>+4(SB)/4, $0x3be0e422
+DATA tanhh<>+8(SB)/4, $0xba383d83
+DATA tanhh<>+12(SB)/4, $0xb900bf6b
+DATA tanhh<>+16(SB)/4, $0xb68a6a19
+DATA tanhh<>+20(SB)/4, $0xb31041b5
+DATA tanhh<>+24(SB)/4, $0xbbc7ef92
+DATA tanhh<>+28(SB)/4, $0xbd6d8392
+GLOBL tanhh<>(SB), RODATA|NOPTR, $32
 
-DATA c3f2aac5e<>+0(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+4(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+8(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+12(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+16(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+20(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+24(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+28(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+32(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+36(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+40(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+44(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+48(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+52(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+56(SB)/4, $0x3f2aac5e
-DATA c3f2aac5e<>+60(SB)/4, $0x3f2aac5e
-GLOBL c3f2aac5e<>(SB), RODATA|NOPTR, $64
+DATA tanhi<>+0(SB)/4, $0x3c157851
+DATA tanhi<>+4(SB)/4, $0xbb7760e5
+DATA tanhi<>+8(SB)/4, $0x37303246
+DATA tanhi<>+12(SB)/4, $0x3809fbe6
+DATA tanhi<>+16(SB)/4, $0x3594615d
+DATA tanhi<>+20(SB)/4, $0x3215352c
+DATA tanhi<>+24(SB)/4, $0xbd2ab52f
+DATA tanhi<>+28(SB)/4, $0x3cf4fec6
+GLOBL tanhi<>(SB), RODATA|NOPTR, $32
 
-DATA c3faaaa49<>+0(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+4(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+8(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+12(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+16(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+20(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+24(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+28(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+32(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+36(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+40(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+44(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+48(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+52(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+56(SB)/4, $0x3faaaa49
-DATA c3faaaa49<>+60(SB)/4, $0x3faaaa49
-GLOBL c3faaaa49<>(SB), RODATA|NOPTR, $64
+DATA c4111999a<>+0(SB)/4, $0x4111999a
+DATA c4111999a<>+4(SB)/4, $0x4111999a
+DATA c4111999a<>+8(SB)/4, $0x4111999a
+DATA c4111999a<>+12(SB)/4, $0x4111999a
+DATA c4111999a<>+16(SB)/4, $0x4111999a
+DATA c4111999a<>+20(SB)/4, $0x4111999a
+DATA c4111999a<>+24(SB)/4, $0x4111999a
+DATA c4111999a<>+28(SB)/4, $0x4111999a
+DATA c4111999a<>+32(SB)/4, $0x4111999a
+DATA c4111999a<>+36(SB)/4, $0x4111999a
+DATA c4111999a<>+40(SB)/4, $0x4111999a
+DATA c4111999a<>+44(SB)/4, $0x4111999a
+DATA c4111999a<>+48(SB)/4, $0x4111999a
+DATA c4111999a<>+52(SB)/4, $0x4111999a
+DATA c4111999a<>+56(SB)/4, $0x4111999a
+DATA c4111999a<>+60(SB)/4, $0x4111999a
+GLOBL c4111999a<>(SB), RODATA|NOPTR, $64
 
-DATA c3ffffffe<>+0(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+4(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+8(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+12(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+16(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+20(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+24(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+28(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+32(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+36(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+40(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+44(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+48(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+52(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+56(SB)/4, $0x3ffffffe
-DATA c3ffffffe<>+60(SB)/4, $0x3ffffffe
-GLOBL c3ffffffe<>(SB), RODATA|NOPTR, $64
+DATA c3fd2d0e5<>+0(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+4(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+8(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+12(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+16(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+20(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+24(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+28(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+32(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+36(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+40(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+44(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+48(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+52(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+56(SB)/4, $0x3fd2d0e5
+DATA c3fd2d0e5<>+60(SB)/4, $0x3fd2d0e5
+GLOBL c3fd2d0e5<>(SB), RODATA|NOPTR, $64
 
 // func avx2Log(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX2, FMA3
@@ -2467,6 +2414,24 @@ end:
 	VZEROUPPER
 	RET
 
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+DATA c3f000000<>+4(SB)/4, $0x3f000000
+DATA c3f000000<>+8(SB)/4, $0x3f000000
+DATA c3f000000<>+12(SB)/4, $0x3f000000
+DATA c3f000000<>+16(SB)/4, $0x3f000000
+DATA c3f000000<>+20(SB)/4, $0x3f000000
+DATA c3f000000<>+24(SB)/4, $0x3f000000
+DATA c3f000000<>+28(SB)/4, $0x3f000000
+DATA c3f000000<>+32(SB)/4, $0x3f000000
+DATA c3f000000<>+36(SB)/4, $0x3f000000
+DATA c3f000000<>+40(SB)/4, $0x3f000000
+DATA c3f000000<>+44(SB)/4, $0x3f000000
+DATA c3f000000<>+48(SB)/4, $0x3f000000
+DATA c3f000000<>+52(SB)/4, $0x3f000000
+DATA c3f000000<>+56(SB)/4, $0x3f000000
+DATA c3f000000<>+60(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $64
+
 DATA c3eaaaaab<>+0(SB)/4, $0x3eaaaaab
 DATA c3eaaaaab<>+4(SB)/4, $0x3eaaaaab
 DATA c3eaaaaab<>+8(SB)/4, $0x3eaaaaab
@@ -2839,113 +2804,167 @@ TEXT ·avx2Erf(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS c4b400000<>+0(SB), Y0
-	VMOVUPS c40762762<>+0(SB), Y1
-	VMOVUPS c407c28f6<>+0(SB), Y1
-	VMOVUPS c3f800000<>+0(SB), Y2
-	VMOVUPS cb37bd649<>+0(SB), Y3
+	VMOVUPS c407c28f6<>+0(SB), Y0
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000010
+	CMPQ        AX, $0x00000020
 	JLT         one
-	VMOVUPS     (DX)(BX*1), Y4
-	VANDPS      c7fffffff<>+0(SB), Y4, Y5
-	VMINPS      Y5, Y1, Y5
-	VMOVAPS     Y0, Y6
-	VFMADD231PS c3ff1826a<>+0(SB), Y5, Y6
-	VPERMPS     erfa<>+0(SB), Y6, Y7
-	VSUBPS      Y7, Y5, Y7
-	VMULPS      Y7, Y7, Y5
-	VPERMPS     erfi<>+0(SB), Y6, Y8
-	VPERMPS     erfh<>+0(SB), Y6, Y9
-	VFMADD213PS Y9, Y7, Y8
-	VPERMPS     erfg<>+0(SB), Y6, Y9
-	VPERMPS     erff<>+0(SB), Y6, Y10
-	VFMADD213PS Y10, Y7, Y9
-	VFMADD231PS Y5, Y8, Y9
-	VPERMPS     erfe<>+0(SB), Y6, Y8
-	VPERMPS     erfd<>+0(SB), Y6, Y10
-	VFMADD213PS Y10, Y7, Y8
-	VFMADD231PS Y5, Y9, Y8
-	VPERMPS     erfc<>+0(SB), Y6, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VPERMPS     erfb<>+0(SB), Y6, Y5
-	VFMADD231PS Y3, Y7, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VMINPS      Y8, Y2, Y8
-	VANDPS      c7fffffff<>+0(SB), Y8, Y5
-	VANDPS      c80000000<>+0(SB), Y4, Y4
-	VORPS       Y4, Y5, Y5
+	VMOVUPS     (DX)(BX*1), Y1
+	VMOVUPS     32(DX)(BX*1), Y2
+	VMOVUPS     64(DX)(BX*1), Y3
+	VMOVUPS     96(DX)(BX*1), Y4
+	VANDPS      c7fffffff<>+0(SB), Y1, Y5
+	VMINPS      Y5, Y0, Y5
+	VANDPS      c7fffffff<>+0(SB), Y2, Y6
+	VMINPS      Y6, Y0, Y6
+	VANDPS      c7fffffff<>+0(SB), Y3, Y7
+	VMINPS      Y7, Y0, Y7
+	VANDPS      c7fffffff<>+0(SB), Y4, Y8
+	VMINPS      Y8, Y0, Y8
+	VMOVUPS     c4b400000<>+0(SB), Y9
+	VFMADD231PS c3ff1826a<>+0(SB), Y5, Y9
+	VMOVUPS     c4b400000<>+0(SB), Y10
+	VFMADD231PS c3ff1826a<>+0(SB), Y6, Y10
+	VMOVUPS     c4b400000<>+0(SB), Y11
+	VFMADD231PS c3ff1826a<>+0(SB), Y7, Y11
+	VMOVUPS     c4b400000<>+0(SB), Y12
+	VFMADD231PS c3ff1826a<>+0(SB), Y8, Y12
+	VPERMPS     erfa<>+0(SB), Y9, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     erfi<>+0(SB), Y9, Y5
+	VPERMPS     erfa<>+0(SB), Y10, Y14
+	VSUBPS      Y14, Y6, Y14
+	VPERMPS     erfi<>+0(SB), Y10, Y6
+	VPERMPS     erfa<>+0(SB), Y11, Y15
+	VSUBPS      Y15, Y7, Y15
+	VPERMPS     erfi<>+0(SB), Y11, Y7
+	VPERMPS     erfa<>+0(SB), Y12, Y16
+	VSUBPS      Y16, Y8, Y16
+	VPERMPS     erfi<>+0(SB), Y12, Y8
+	VPERMPS     erfh<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     erfh<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     erfh<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     erfh<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     erfg<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     erfg<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     erfg<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     erfg<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     erff<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     erff<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     erff<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     erff<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     erfe<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     erfe<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     erfe<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     erfe<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     erfd<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     erfd<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     erfd<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     erfd<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     erfc<>+0(SB), Y9, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     erfc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y14, Y6
+	VPERMPS     erfc<>+0(SB), Y11, Y17
+	VFMADD213PS Y17, Y15, Y7
+	VPERMPS     erfc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y16, Y8
+	VPERMPS     erfb<>+0(SB), Y9, Y9
+	VFMADD231PS cb37bd649<>+0(SB), Y13, Y9
+	VFMADD213PS Y9, Y13, Y5
+	VPERMPS     erfb<>+0(SB), Y10, Y9
+	VFMADD231PS cb37bd649<>+0(SB), Y14, Y9
+	VFMADD213PS Y9, Y14, Y6
+	VPERMPS     erfb<>+0(SB), Y11, Y9
+	VFMADD231PS cb37bd649<>+0(SB), Y15, Y9
+	VFMADD213PS Y9, Y15, Y7
+	VPERMPS     erfb<>+0(SB), Y12, Y9
+	VFMADD231PS cb37bd649<>+0(SB), Y16, Y9
+	VFMADD213PS Y9, Y16, Y8
+	VMOVUPS     c3f800000<>+0(SB), Y9
+	VMINPS      Y5, Y9, Y5
+	VANDPS      c7fffffff<>+0(SB), Y5, Y5
+	VANDPS      c80000000<>+0(SB), Y1, Y1
+	VORPS       Y1, Y5, Y5
 	VMOVUPS     Y5, (CX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y4
-	VANDPS      c7fffffff<>+0(SB), Y4, Y5
-	VMINPS      Y5, Y1, Y5
-	VMOVAPS     Y0, Y6
-	VFMADD231PS c3ff1826a<>+0(SB), Y5, Y6
-	VPERMPS     erfa<>+0(SB), Y6, Y7
-	VSUBPS      Y7, Y5, Y7
-	VMULPS      Y7, Y7, Y5
-	VPERMPS     erfi<>+0(SB), Y6, Y8
-	VPERMPS     erfh<>+0(SB), Y6, Y9
-	VFMADD213PS Y9, Y7, Y8
-	VPERMPS     erfg<>+0(SB), Y6, Y9
-	VPERMPS     erff<>+0(SB), Y6, Y10
-	VFMADD213PS Y10, Y7, Y9
-	VFMADD231PS Y5, Y8, Y9
-	VPERMPS     erfe<>+0(SB), Y6, Y8
-	VPERMPS     erfd<>+0(SB), Y6, Y10
-	VFMADD213PS Y10, Y7, Y8
-	VFMADD231PS Y5, Y9, Y8
-	VPERMPS     erfc<>+0(SB), Y6, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VPERMPS     erfb<>+0(SB), Y6, Y5
-	VFMADD231PS Y3, Y7, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VMINPS      Y8, Y2, Y8
-	VANDPS      c7fffffff<>+0(SB), Y8, Y5
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VMINPS      Y6, Y1, Y6
+	VANDPS      c7fffffff<>+0(SB), Y6, Y1
+	VANDPS      c80000000<>+0(SB), Y2, Y2
+	VORPS       Y2, Y1, Y1
+	VMOVUPS     Y1, 32(CX)(BX*1)
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VMINPS      Y7, Y1, Y7
+	VANDPS      c7fffffff<>+0(SB), Y7, Y1
+	VANDPS      c80000000<>+0(SB), Y3, Y3
+	VORPS       Y3, Y1, Y1
+	VMOVUPS     Y1, 64(CX)(BX*1)
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VMINPS      Y8, Y1, Y8
+	VANDPS      c7fffffff<>+0(SB), Y8, Y1
 	VANDPS      c80000000<>+0(SB), Y4, Y4
-	VORPS       Y4, Y5, Y5
-	VMOVUPS     Y5, 32(CX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, AX
+	VORPS       Y4, Y1, Y1
+	VMOVUPS     Y1, 96(CX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, AX
 	JMP         several
 
 one:
 	CMPQ        AX, $0x08
 	JLT         part
-	VMOVUPS     (DX)(BX*1), Y4
-	VANDPS      c7fffffff<>+0(SB), Y4, Y5
-	VMINPS      Y5, Y1, Y5
-	VMOVAPS     Y0, Y6
-	VFMADD231PS c3ff1826a<>+0(SB), Y5, Y6
-	VPERMPS     erfa<>+0(SB), Y6, Y7
-	VSUBPS      Y7, Y5, Y7
-	VMULPS      Y7, Y7, Y5
-	VPERMPS     erfi<>+0(SB), Y6, Y8
-	VPERMPS     erfh<>+0(SB), Y6, Y9
-	VFMADD213PS Y9, Y7, Y8
-	VPERMPS     erfg<>+0(SB), Y6, Y9
-	VPERMPS     erff<>+0(SB), Y6, Y10
-	VFMADD213PS Y10, Y7, Y9
-	VFMADD231PS Y5, Y8, Y9
-	VPERMPS     erfe<>+0(SB), Y6, Y8
-	VPERMPS     erfd<>+0(SB), Y6, Y10
-	VFMADD213PS Y10, Y7, Y8
-	VFMADD231PS Y5, Y9, Y8
-	VPERMPS     erfc<>+0(SB), Y6, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VPERMPS     erfb<>+0(SB), Y6, Y5
-	VFMADD231PS Y3, Y7, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VMINPS      Y8, Y2, Y8
-	VANDPS      c7fffffff<>+0(SB), Y8, Y5
-	VANDPS      c80000000<>+0(SB), Y4, Y4
-	VORPS       Y4, Y5, Y5
-	VMOVUPS     Y5, (CX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c4b400000<>+0(SB), Y3
+	VFMADD231PS c3ff1826a<>+0(SB), Y2, Y3
+	VPERMPS     erfa<>+0(SB), Y3, Y4
+	VSUBPS      Y4, Y2, Y4
+	VPERMPS     erfi<>+0(SB), Y3, Y2
+	VPERMPS     erfh<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     erfg<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     erff<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     erfe<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     erfd<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     erfc<>+0(SB), Y3, Y5
+	VFMADD213PS Y5, Y4, Y2
+	VPERMPS     erfb<>+0(SB), Y3, Y3
+	VFMADD231PS cb37bd649<>+0(SB), Y4, Y3
+	VFMADD213PS Y3, Y4, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VANDPS      c80000000<>+0(SB), Y1, Y1
+	VORPS       Y1, Y2, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -2953,36 +2972,36 @@ part:
 	LEAQ        lanes<>+32(SB), SI
 	SHLQ        $0x02, AX
 	SUBQ        AX, SI
-	VMOVUPS     (SI), Y4
-	VMASKMOVPS  (DX)(BX*1), Y4, Y5
-	VANDPS      c7fffffff<>+0(SB), Y5, Y6
-	VMINPS      Y6, Y1, Y6
-	VMOVAPS     Y0, Y0
-	VFMADD231PS c3ff1826a<>+0(SB), Y6, Y0
-	VPERMPS     erfa<>+0(SB), Y0, Y1
-	VSUBPS      Y1, Y6, Y1
-	VMULPS      Y1, Y1, Y6
-	VPERMPS     erfi<>+0(SB), Y0, Y7
-	VPERMPS     erfh<>+0(SB), Y0, Y8
-	VFMADD213PS Y8, Y1, Y7
-	VPERMPS     erfg<>+0(SB), Y0, Y8
-	VPERMPS     erff<>+0(SB), Y0, Y9
-	VFMADD213PS Y9, Y1, Y8
-	VFMADD231PS Y6, Y7, Y8
-	VPERMPS     erfe<>+0(SB), Y0, Y7
-	VPERMPS     erfd<>+0(SB), Y0, Y9
-	VFMADD213PS Y9, Y1, Y7
-	VFMADD231PS Y6, Y8, Y7
-	VPERMPS     erfc<>+0(SB), Y0, Y6
-	VFMADD213PS Y6, Y1, Y7
+	VMOVUPS     (SI), Y1
+	VMASKMOVPS  (DX)(BX*1), Y1, Y2
+	VANDPS      c7fffffff<>+0(SB), Y2, Y3
+	VMINPS      Y3, Y0, Y3
+	VMOVUPS     c4b400000<>+0(SB), Y0
+	VFMADD231PS c3ff1826a<>+0(SB), Y3, Y0
+	VPERMPS     erfa<>+0(SB), Y0, Y4
+	VSUBPS      Y4, Y3, Y4
+	VPERMPS     erfi<>+0(SB), Y0, Y3
+	VPERMPS     erfh<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     erfg<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     erff<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     erfe<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     erfd<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VPERMPS     erfc<>+0(SB), Y0, Y5
+	VFMADD213PS Y5, Y4, Y3
 	VPERMPS     erfb<>+0(SB), Y0, Y0
-	VFMADD231PS Y3, Y1, Y0
-	VFMADD213PS Y0, Y1, Y7
-	VMINPS      Y7, Y2, Y7
-	VANDPS      c7fffffff<>+0(SB), Y7, Y0
-	VANDPS      c80000000<>+0(SB), Y5, Y5
-	VORPS       Y5, Y0, Y0
-	VMASKMOVPS  Y0, Y4, (CX)(BX*1)
+	VFMADD231PS cb37bd649<>+0(SB), Y4, Y0
+	VFMADD213PS Y0, Y4, Y3
+	VMOVUPS     c3f800000<>+0(SB), Y0
+	VMINPS      Y3, Y0, Y3
+	VANDPS      c7fffffff<>+0(SB), Y3, Y0
+	VANDPS      c80000000<>+0(SB), Y2, Y2
+	VORPS       Y2, Y0, Y0
+	VMASKMOVPS  Y0, Y1, (CX)(BX*1)
 
 end:
 	VZEROUPPER
@@ -3078,24 +3097,6 @@ DATA erfi<>+24(SB)/4, $0x39353aae
 DATA erfi<>+28(SB)/4, $0xb7cb125e
 GLOBL erfi<>(SB), RODATA|NOPTR, $32
 
-DATA c40762762<>+0(SB)/4, $0x40762762
-DATA c40762762<>+4(SB)/4, $0x40762762
-DATA c40762762<>+8(SB)/4, $0x40762762
-DATA c40762762<>+12(SB)/4, $0x40762762
-DATA c40762762<>+16(SB)/4, $0x40762762
-DATA c40762762<>+20(SB)/4, $0x40762762
-DATA c40762762<>+24(SB)/4, $0x40762762
-DATA c40762762<>+28(SB)/4, $0x40762762
-DATA c40762762<>+32(SB)/4, $0x40762762
-DATA c40762762<>+36(SB)/4, $0x40762762
-DATA c40762762<>+40(SB)/4, $0x40762762
-DATA c40762762<>+44(SB)/4, $0x40762762
-DATA c40762762<>+48(SB)/4, $0x40762762
-DATA c40762762<>+52(SB)/4, $0x40762762
-DATA c40762762<>+56(SB)/4, $0x40762762
-DATA c40762762<>+60(SB)/4, $0x40762762
-GLOBL c40762762<>(SB), RODATA|NOPTR, $64
-
 DATA c407c28f6<>+0(SB)/4, $0x407c28f6
 DATA c407c28f6<>+4(SB)/4, $0x407c28f6
 DATA c407c28f6<>+8(SB)/4, $0x407c28f6
@@ -3114,24 +3115,6 @@ DATA c407c28f6<>+56(SB)/4, $0x407c28f6
 DATA c407c28f6<>+60(SB)/4, $0x407c28f6
 GLOBL c407c28f6<>(SB), RODATA|NOPTR, $64
 
-DATA cb37bd649<>+0(SB)/4, $0xb37bd649
-DATA cb37bd649<>+4(SB)/4, $0xb37bd649
-DATA cb37bd649<>+8(SB)/4, $0xb37bd649
-DATA cb37bd649<>+12(SB)/4, $0xb37bd649
-DATA cb37bd649<>+16(SB)/4, $0xb37bd649
-DATA cb37bd649<>+20(SB)/4, $0xb37bd649
-DATA cb37bd649<>+24(SB)/4, $0xb37bd649
-DATA cb37bd649<>+28(SB)/4, $0xb37bd649
-DATA cb37bd649<>+32(SB)/4, $0xb37bd649
-DATA cb37bd649<>+36(SB)/4, $0xb37bd649
-DATA cb37bd649<>+40(SB)/4, $0xb37bd649
-DATA cb37bd649<>+44(SB)/4, $0xb37bd649
-DATA cb37bd649<>+48(SB)/4, $0xb37bd649
-DATA cb37bd649<>+52(SB)/4, $0xb37bd649
-DATA cb37bd649<>+56(SB)/4, $0xb37bd649
-DATA cb37bd649<>+60(SB)/4, $0xb37bd649
-GLOBL cb37bd649<>(SB), RODATA|NOPTR, $64
-
 DATA c3ff1826a<>+0(SB)/4, $0x3ff1826a
 DATA c3ff1826a<>+4(SB)/4, $0x3ff1826a
 DATA c3ff1826a<>+8(SB)/4, $0x3ff1826a
@@ -3149,6 +3132,24 @@ DATA c3ff1826a<>+52(SB)/4, $0x3ff1826a
 DATA c3ff1826a<>+56(SB)/4, $0x3ff1826a
 DATA c3ff1826a<>+60(SB)/4, $0x3ff1826a
 GLOBL c3ff1826a<>(SB), RODATA|NOPTR, $64
+
+DATA cb37bd649<>+0(SB)/4, $0xb37bd649
+DATA cb37bd649<>+4(SB)/4, $0xb37bd649
+DATA cb37bd649<>+8(SB)/4, $0xb37bd649
+DATA cb37bd649<>+12(SB)/4, $0xb37bd649
+DATA cb37bd649<>+16(SB)/4, $0xb37bd649
+DATA cb37bd649<>+20(SB)/4, $0xb37bd649
+DATA cb37bd649<>+24(SB)/4, $0xb37bd649
+DATA cb37bd649<>+28(SB)/4, $0xb37bd649
+DATA cb37bd649<>+32(SB)/4, $0xb37bd649
+DATA cb37bd649<>+36(SB)/4, $0xb37bd649
+DATA cb37bd649<>+40(SB)/4, $0xb37bd649
+DATA cb37bd649<>+44(SB)/4, $0xb37bd649
+DATA cb37bd649<>+48(SB)/4, $0xb37bd649
+DATA cb37bd649<>+52(SB)/4, $0xb37bd649
+DATA cb37bd649<>+56(SB)/4, $0xb37bd649
+DATA cb37bd649<>+60(SB)/4, $0xb37bd649
+GLOBL cb37bd649<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELU(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX2, FMA3

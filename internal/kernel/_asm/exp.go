@@ -366,16 +366,38 @@ func (ns *numbers) sigmoid(x Register) Register {
 	return q
 }
 
-// tanhHigh is where tanh is 1.
-const tanhHigh = 9.2
+const (
+	// tanhHigh is where tanh is 1.
+	tanhHigh  = 9.1
+	tanhScale = 1.647 // of a, plus 1, whose exponent and first bits are the piece
+)
 
-// tanhQ is 2 Q(2r)... of tanh, whose exponential is of 2|x|: exp(2r) - 1 = 2r + r² (4 Q(2r)).
-func tanhQ() []float32 {
-	c := make([]float32, len(expQ))
-	for i, q := range expQ {
-		c[i] = q * float32(int(4)<<(len(expQ)-1-i))
+// hyperbolicTangent writes tanh, in pieces.
+func (t *target) hyperbolicTangent() {
+	var ns *numbers
+	var pick *picker
+	shift := uint8(22)
+	if t.wide() {
+		shift = 21
 	}
-	return c
+	body := func(c *loopCode, x Register, p place) {
+		a := t.absolute(x)
+		VMINPS(a, ns.register(tanhHigh), a)
+		t.turn()
+		index := ns.copy(1)
+		VFMADD231PS(ns.of(tanhScale), a, index)
+		t.turn()
+		VPSRLD(U8(shift), index, index)
+		t.turn()
+		p.store(t.signOf(x, pick.powers(a, index, nil)), c.dst)
+	}
+	t.loopQuick("Tanh", "dst[i] = tanh(a[i])", 0, func(c *loopCode) {
+		pick = t.picker("tanh", t.pieces(tanhPieces16, tanhPieces8), 8)
+		ns = t.numbers(1, tanhHigh)
+		if t.wide() {
+			ns = t.numbers(3, tanhHigh, 1, tanhScale)
+		}
+	}, &quick{vectors: 4, body: body}, func(c *loopCode, p place) { body(c, p.load(c.a), p) })
 }
 
 func (t *target) exponentials() {
@@ -404,39 +426,7 @@ func (t *target) exponentials() {
 		p.store(ns.sigmoid(p.load(c.a)), c.dst)
 	})
 
-	// h/(1+h) with h = (exp(2|x|)-1)/2, corrected for what sum and quotient lose: 1/(1+h) is 1 less the result.
-	t.loop("Tanh", "dst[i] = tanh(a[i])", 2, func(c *loopCode) {
-		ns = t.numbers(20, shifter+126, 2*math.Log2E, -ln2High/2, -ln2Low/2, tanhHigh, 0.5, 1).hold(tanhQ()...)
-	}, func(c *loopCode, p place) {
-		x := p.load(c.a)
-		r := t.absolute(x)
-		VMINPS(r, ns.register(tanhHigh), r)
-		sum, n := ns.copy(shifter+126), t.vec()
-		VFMADD231PS(ns.of(2*math.Log2E), r, sum)
-		VSUBPS(ns.of(shifter+126), sum, n)
-		VFMADD231PS(ns.of(-ln2High/2), n, r)
-		VFMADD231PS(ns.of(-ln2Low/2), n, r)
-		z := t.vec()
-		VMULPS(r, r, z)
-		h := ns.polynomial(r, z, tanhQ()...)
-		VADDPS(r, r, r)
-		VFMADD213PS(r, z, h)
-		VPSLLD(U8(23), sum, sum) // 2^n / 2
-		VSUBPS(ns.of(0.5), sum, n)
-		VFMADD213PS(n, sum, h)
-		one := ns.register(1)
-		d, lacks, q := t.vec(), t.vec(), t.vec()
-		VADDPS(one, h, d)
-		VSUBPS(one, d, lacks)
-		VSUBPS(lacks, h, lacks)
-		VDIVPS(d, h, q)
-		VFNMADD231PS(d, q, h)
-		VFNMADD231PS(lacks, q, h)
-		VSUBPS(q, one, d)
-		VFMADD231PS(d, h, q)
-		VMINPS(q, one, q) // from where h has more than 24 bits, lacks may be too much
-		p.store(t.signOf(x, q), c.dst)
-	})
+	t.hyperbolicTangent()
 	t.logarithm()
 	t.normalDistribution()
 }

@@ -106,6 +106,29 @@ func (k *picker) both(a, index Register, rest Op, wanted bool) (p, lacks Registe
 	return r, p
 }
 
+// powers is what at is, one power at a time, for vectors abreast.
+func (k *picker) powers(a, index Register, rest Op) Register {
+	pick := func(table Op) Register {
+		r := k.t.vec()
+		VPERMPS(table, index, r)
+		return r
+	}
+	d := pick(k.tables[0])
+	VSUBPS(d, a, d)
+	n := len(k.tables) - 1
+	p := pick(k.tables[n])
+	k.t.turn()
+	for n--; n >= 1; n-- {
+		c := pick(k.tables[n])
+		if n == 1 && rest != nil {
+			VFMADD231PS(rest, d, c)
+		}
+		VFMADD213PS(c, d, p)
+		k.t.turn()
+	}
+	return p
+}
+
 func (t *target) pieces(wide, narrow pieces) pieces {
 	if t.wide() {
 		return wide
@@ -222,23 +245,28 @@ func (t *target) normalDistribution() {
 	var ns *numbers
 	var pick *picker
 
-	t.loop("Erf", "dst[i] = erf(a[i])", 2, func(c *loopCode) {
-		pick = t.picker("erf", t.pieces(erfPieces16, erfPieces8), 8)
-		ns = t.numbers(8, shifter, 1/0.26, 3.94, 1, erfRest)
-	}, func(c *loopCode, p place) {
-		x := p.load(c.a)
+	erf := func(c *loopCode, x Register, p place) {
 		a := t.absolute(x)
 		VMINPS(a, ns.register(3.94), a)
+		t.turn()
 		index := ns.copy(shifter)
 		if t.wide() {
 			VFMADD231PS(ns.of(1/0.26), a, index)
 		} else {
 			VFMADD231PS(number(1/0.53), a, index)
 		}
-		r := pick.at(a, index, ns.of(erfRest))
+		t.turn()
+		r := pick.powers(a, index, ns.of(erfRest))
 		VMINPS(r, ns.register(1), r)
 		p.store(t.signOf(x, r), c.dst)
-	})
+	}
+	t.loopQuick("Erf", "dst[i] = erf(a[i])", 0, func(c *loopCode) {
+		pick = t.picker("erf", t.pieces(erfPieces16, erfPieces8), 8)
+		ns = t.numbers(1, 3.94)
+		if t.wide() {
+			ns = t.numbers(8, shifter, 1/0.26, 3.94, 1, erfRest)
+		}
+	}, &quick{vectors: 4, body: erf}, func(c *loopCode, p place) { erf(c, p.load(c.a), p) })
 
 	begin := func(c *loopCode) {
 		pick = t.picker("below", t.pieces(belowPieces16, belowPieces8), 8)
