@@ -3158,84 +3158,178 @@ TEXT ·avx2GELU(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS c4168cccd<>+0(SB), Y0
-	VMOVUPS c3f800000<>+0(SB), Y1
-	VMOVUPS c3f83d70a<>+0(SB), Y2
-	VMOVUPS cbf000000<>+0(SB), Y3
-	VMOVUPS c4b4000fe<>+0(SB), Y4
-	VMOVUPS c3fb8aa3b<>+0(SB), Y5
-	VMOVUPS cbf317200<>+0(SB), Y6
-	VMOVUPS cb5bfbe8e<>+0(SB), Y7
+	VMOVUPS c4b400000<>+0(SB), Y0
 	XORQ    BX, BX
+
+several:
+	CMPQ        AX, $0x00000010
+	JLT         one
+	VMOVUPS     (DX)(BX*1), Y1
+	VMOVUPS     32(DX)(BX*1), Y2
+	VANDPS      c7fffffff<>+0(SB), Y1, Y3
+	VANDPS      c7fffffff<>+0(SB), Y2, Y4
+	VPMAXUD     Y3, Y4, Y4
+	VPCMPGTD    c414ccccd<>+0(SB), Y4, Y4
+	VMOVMSKPS   Y4, SI
+	TESTL       SI, SI
+	JNZ         one
+	VANDPS      c7fffffff<>+0(SB), Y1, Y1
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3
+	VMOVAPS     Y0, Y5
+	VMULPS      Y1, Y1, Y4
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y6
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y6
+	VMOVAPS     Y0, Y8
+	VMULPS      Y2, Y2, Y7
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPSRLD      $0x16, Y6, Y6
+	VFMADD231PS cbf38aa3b<>+0(SB), Y7, Y8
+	VPERMPS     bella<>+0(SB), Y3, Y9
+	VSUBPS      Y9, Y1, Y9
+	VPERMPS     belli<>+0(SB), Y3, Y10
+	VSUBPS      Y0, Y5, Y4
+	VPERMPS     bella<>+0(SB), Y6, Y11
+	VSUBPS      Y11, Y2, Y11
+	VPERMPS     belli<>+0(SB), Y6, Y12
+	VSUBPS      Y0, Y8, Y7
+	VPERMPS     bellh<>+0(SB), Y3, Y13
+	VFMADD213PS Y13, Y9, Y10
+	VMULPS      c3fb17200<>+0(SB), Y4, Y13
+	VPERMPS     bellh<>+0(SB), Y6, Y14
+	VFMADD213PS Y14, Y11, Y12
+	VMULPS      c3fb17200<>+0(SB), Y7, Y14
+	VPERMPS     bellg<>+0(SB), Y3, Y15
+	VFMADD213PS Y15, Y9, Y10
+	VFMADD231PS Y1, Y1, Y13
+	VPERMPS     bellg<>+0(SB), Y6, Y1
+	VFMADD213PS Y1, Y11, Y12
+	VFMADD231PS Y2, Y2, Y14
+	VPERMPS     bellf<>+0(SB), Y3, Y1
+	VFMADD213PS Y1, Y9, Y10
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y13
+	VPERMPS     bellf<>+0(SB), Y6, Y1
+	VFMADD213PS Y1, Y11, Y12
+	VFMADD231PS c363fbe8e<>+0(SB), Y7, Y14
+	VPERMPS     belle<>+0(SB), Y3, Y1
+	VFMADD213PS Y1, Y9, Y10
+	VMOVUPS     c37b520b6<>+0(SB), Y1
+	VFMADD213PS cb9891ce5<>+0(SB), Y13, Y1
+	VPERMPS     belle<>+0(SB), Y6, Y2
+	VFMADD213PS Y2, Y11, Y12
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y14, Y2
+	VPERMPS     belld<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y9, Y10
+	VFMADD213PS c3b2aac5e<>+0(SB), Y13, Y1
+	VPERMPS     belld<>+0(SB), Y6, Y4
+	VFMADD213PS Y4, Y11, Y12
+	VFMADD213PS c3b2aac5e<>+0(SB), Y14, Y2
+	VPERMPS     bellc<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y9, Y10
+	VFMADD213PS cbcaaaa49<>+0(SB), Y13, Y1
+	VPERMPS     bellc<>+0(SB), Y6, Y4
+	VFMADD213PS Y4, Y11, Y12
+	VFMADD213PS cbcaaaa49<>+0(SB), Y14, Y2
+	VPERMPS     bellb<>+0(SB), Y3, Y3
+	VMOVAPS     Y3, Y4
+	VFMADD231PS Y9, Y10, Y4
+	VFMADD213PS c3dfffffe<>+0(SB), Y13, Y1
+	VPERMPS     bellb<>+0(SB), Y6, Y6
+	VMOVAPS     Y6, Y7
+	VFMADD231PS Y11, Y12, Y7
+	VFMADD213PS c3dfffffe<>+0(SB), Y14, Y2
+	VSUBPS      Y4, Y3, Y3
+	VFMADD213PS Y3, Y9, Y10
+	VFMADD213PS cbf000000<>+0(SB), Y13, Y1
+	VSUBPS      Y7, Y6, Y6
+	VFMADD213PS Y6, Y11, Y12
+	VFMADD213PS cbf000000<>+0(SB), Y14, Y2
+	VMULPS      Y13, Y1, Y1
+	VMULPS      Y14, Y2, Y2
+	VFMADD213PS Y10, Y4, Y1
+	VFMADD213PS Y12, Y7, Y2
+	VADDPS      Y4, Y1, Y1
+	VADDPS      Y7, Y2, Y2
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y1, Y1
+	VMOVUPS     (DX)(BX*1), Y3
+	VXORPS      Y4, Y4, Y4
+	VPMAXSD     Y3, Y4, Y3
+	VSUBPS      Y1, Y3, Y3
+	VMOVUPS     Y3, (CX)(BX*1)
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y2, Y2
+	VMOVUPS     32(DX)(BX*1), Y1
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y1, Y3, Y1
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y1, 32(CX)(BX*1)
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, AX
+	JMP         several
 
 one:
 	CMPQ        AX, $0x08
 	JLT         part
-	VMOVUPS     (DX)(BX*1), Y8
-	VANDPS      c7fffffff<>+0(SB), Y8, Y9
-	VMINPS      Y9, Y0, Y9
-	VMOVAPS     Y1, Y10
-	VFMADD231PS Y2, Y9, Y10
-	VPSRLD      $0x16, Y10, Y10
-	VPERMPS     belowa<>+0(SB), Y10, Y11
-	VSUBPS      Y11, Y9, Y11
-	VMULPS      Y11, Y11, Y12
-	VPERMPS     belowi<>+0(SB), Y10, Y13
-	VPERMPS     belowh<>+0(SB), Y10, Y14
-	VFMADD213PS Y14, Y11, Y13
-	VPERMPS     belowg<>+0(SB), Y10, Y14
-	VPERMPS     belowf<>+0(SB), Y10, Y15
-	VFMADD213PS Y15, Y11, Y14
-	VFMADD231PS Y12, Y13, Y14
-	VPERMPS     belowe<>+0(SB), Y10, Y13
-	VPERMPS     belowd<>+0(SB), Y10, Y15
-	VFMADD213PS Y15, Y11, Y13
-	VFMADD231PS Y12, Y14, Y13
-	VPERMPS     belowc<>+0(SB), Y10, Y12
-	VFMADD213PS Y12, Y11, Y13
-	VPERMPS     belowb<>+0(SB), Y10, Y10
-	VMOVAPS     Y10, Y12
-	VFMADD231PS Y11, Y13, Y12
-	VSUBPS      Y12, Y10, Y10
-	VFMADD213PS Y10, Y11, Y13
-	VMULPS      Y3, Y9, Y10
-	VMULPS      Y10, Y9, Y11
-	VMOVAPS     Y10, Y10
-	VFMSUB213PS Y11, Y9, Y10
-	VMOVAPS     Y4, Y14
-	VFMADD231PS Y5, Y11, Y14
-	VSUBPS      Y4, Y14, Y15
-	VFMADD231PS Y6, Y15, Y11
-	VFMADD231PS Y7, Y15, Y10
-	VADDPS      Y10, Y11, Y11
-	VMULPS      Y11, Y11, Y10
-	VMOVUPS     c3ab520b6<>+0(SB), Y15
-	VMOVUPS     c3c091ce5<>+0(SB), Y16
-	VFMADD213PS c3d2aac5e<>+0(SB), Y11, Y16
-	VFMADD231PS Y10, Y15, Y16
-	VMOVUPS     c3e2aaa49<>+0(SB), Y15
-	VFMADD213PS c3efffffe<>+0(SB), Y11, Y15
-	VFMADD231PS Y10, Y16, Y15
-	VFMADD213PS Y11, Y10, Y15
-	VMULPS      Y9, Y12, Y10
-	VMOVAPS     Y9, Y11
-	VFMSUB213PS Y10, Y12, Y11
-	VFMADD231PS Y13, Y9, Y11
-	VFMADD231PS Y15, Y10, Y11
-	VADDPS      Y10, Y11, Y10
-	VPSRLD      $0x01, Y14, Y9
-	VPSUBD      Y9, Y14, Y11
-	VPSLLD      $0x17, Y9, Y9
-	VMULPS      Y9, Y10, Y10
-	VPSLLD      $0x17, Y11, Y11
-	VMULPS      Y11, Y10, Y10
-	VXORPS      Y9, Y9, Y9
-	VMAXPS      Y8, Y9, Y8
-	VSUBPS      Y10, Y8, Y8
-	VMOVUPS     Y8, (CX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     c4168cccd<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VMULPS      Y2, Y2, Y4
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPERMPS     bella<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     belli<>+0(SB), Y3, Y7
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
+	VPERMPS     bellh<>+0(SB), Y3, Y8
+	VFMADD213PS Y8, Y6, Y7
+	VMULPS      c3fb17200<>+0(SB), Y4, Y8
+	VPERMPS     bellg<>+0(SB), Y3, Y9
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD231PS Y2, Y2, Y8
+	VPERMPS     bellf<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
+	VPERMPS     belle<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
+	VPERMPS     belld<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
+	VPERMPS     bellc<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
+	VPERMPS     bellb<>+0(SB), Y3, Y3
+	VMOVAPS     Y3, Y4
+	VFMADD231PS Y6, Y7, Y4
+	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VSUBPS      Y4, Y3, Y3
+	VFMADD213PS Y3, Y6, Y7
+	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
+	VMULPS      Y8, Y2, Y2
+	VFMADD213PS Y7, Y4, Y2
+	VADDPS      Y4, Y2, Y2
+	VPSRLD      $0x01, Y5, Y3
+	VPSUBD      Y3, Y5, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y1, Y3, Y1
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y1, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3243,163 +3337,334 @@ part:
 	LEAQ        lanes<>+32(SB), SI
 	SHLQ        $0x02, AX
 	SUBQ        AX, SI
-	VMOVUPS     (SI), Y8
-	VMASKMOVPS  (DX)(BX*1), Y8, Y9
-	VANDPS      c7fffffff<>+0(SB), Y9, Y10
-	VMINPS      Y10, Y0, Y10
-	VMOVAPS     Y1, Y0
-	VFMADD231PS Y2, Y10, Y0
-	VPSRLD      $0x16, Y0, Y0
-	VPERMPS     belowa<>+0(SB), Y0, Y1
-	VSUBPS      Y1, Y10, Y1
-	VMULPS      Y1, Y1, Y2
-	VPERMPS     belowi<>+0(SB), Y0, Y11
-	VPERMPS     belowh<>+0(SB), Y0, Y12
-	VFMADD213PS Y12, Y1, Y11
-	VPERMPS     belowg<>+0(SB), Y0, Y12
-	VPERMPS     belowf<>+0(SB), Y0, Y13
-	VFMADD213PS Y13, Y1, Y12
-	VFMADD231PS Y2, Y11, Y12
-	VPERMPS     belowe<>+0(SB), Y0, Y11
-	VPERMPS     belowd<>+0(SB), Y0, Y13
-	VFMADD213PS Y13, Y1, Y11
-	VFMADD231PS Y2, Y12, Y11
-	VPERMPS     belowc<>+0(SB), Y0, Y2
-	VFMADD213PS Y2, Y1, Y11
-	VPERMPS     belowb<>+0(SB), Y0, Y0
-	VMOVAPS     Y0, Y2
-	VFMADD231PS Y1, Y11, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y0, Y1, Y11
-	VMULPS      Y3, Y10, Y0
-	VMULPS      Y0, Y10, Y1
-	VMOVAPS     Y0, Y0
-	VFMSUB213PS Y1, Y10, Y0
-	VMOVAPS     Y4, Y3
-	VFMADD231PS Y5, Y1, Y3
-	VSUBPS      Y4, Y3, Y4
-	VFMADD231PS Y6, Y4, Y1
-	VFMADD231PS Y7, Y4, Y0
-	VADDPS      Y0, Y1, Y1
-	VMULPS      Y1, Y1, Y0
-	VMOVUPS     c3ab520b6<>+0(SB), Y4
-	VMOVUPS     c3c091ce5<>+0(SB), Y5
-	VFMADD213PS c3d2aac5e<>+0(SB), Y1, Y5
-	VFMADD231PS Y0, Y4, Y5
-	VMOVUPS     c3e2aaa49<>+0(SB), Y4
-	VFMADD213PS c3efffffe<>+0(SB), Y1, Y4
-	VFMADD231PS Y0, Y5, Y4
-	VFMADD213PS Y1, Y0, Y4
-	VMULPS      Y10, Y2, Y0
-	VMOVAPS     Y10, Y1
-	VFMSUB213PS Y0, Y2, Y1
-	VFMADD231PS Y11, Y10, Y1
-	VFMADD231PS Y4, Y0, Y1
-	VADDPS      Y0, Y1, Y0
-	VPSRLD      $0x01, Y3, Y1
-	VPSUBD      Y1, Y3, Y2
-	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VPSLLD      $0x17, Y2, Y2
-	VMULPS      Y2, Y0, Y0
-	VXORPS      Y1, Y1, Y1
-	VMAXPS      Y9, Y1, Y9
-	VSUBPS      Y0, Y9, Y9
-	VMASKMOVPS  Y9, Y8, (CX)(BX*1)
+	VMOVUPS     (SI), Y0
+	VMASKMOVPS  (DX)(BX*1), Y0, Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     c4168cccd<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VMULPS      Y2, Y2, Y4
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPERMPS     bella<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     belli<>+0(SB), Y3, Y7
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
+	VPERMPS     bellh<>+0(SB), Y3, Y8
+	VFMADD213PS Y8, Y6, Y7
+	VMULPS      c3fb17200<>+0(SB), Y4, Y8
+	VPERMPS     bellg<>+0(SB), Y3, Y9
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD231PS Y2, Y2, Y8
+	VPERMPS     bellf<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
+	VPERMPS     belle<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
+	VPERMPS     belld<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
+	VPERMPS     bellc<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
+	VPERMPS     bellb<>+0(SB), Y3, Y3
+	VMOVAPS     Y3, Y4
+	VFMADD231PS Y6, Y7, Y4
+	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VSUBPS      Y4, Y3, Y3
+	VFMADD213PS Y3, Y6, Y7
+	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
+	VMULPS      Y8, Y2, Y2
+	VFMADD213PS Y7, Y4, Y2
+	VADDPS      Y4, Y2, Y2
+	VPSRLD      $0x01, Y5, Y3
+	VPSUBD      Y3, Y5, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y1, Y3, Y1
+	VSUBPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA belowa<>+0(SB)/4, $0x3fb88000
-DATA belowa<>+4(SB)/4, $0x401a4000
-DATA belowa<>+8(SB)/4, $0x40788000
-DATA belowa<>+12(SB)/4, $0x40baa000
-DATA belowa<>+16(SB)/4, $0x410d4000
-DATA belowa<>+20(SB)/4, $0x4148c000
-DATA belowa<>+24(SB)/4, $0x3e730000
-DATA belowa<>+28(SB)/4, $0x3f3d8000
-GLOBL belowa<>(SB), RODATA|NOPTR, $32
+DATA bella<>+0(SB)/4, $0x3fbce000
+DATA bella<>+4(SB)/4, $0x401d4c00
+DATA bella<>+8(SB)/4, $0x407ad000
+DATA bella<>+12(SB)/4, $0x40bc2400
+DATA bella<>+16(SB)/4, $0x410cd400
+DATA bella<>+20(SB)/4, $0x414c8000
+DATA bella<>+24(SB)/4, $0x00000000
+DATA bella<>+28(SB)/4, $0x3f3cb000
+GLOBL bella<>(SB), RODATA|NOPTR, $32
 
-DATA belowb<>+0(SB)/4, $0x3e584313
-DATA belowb<>+4(SB)/4, $0x3e150916
-DATA belowb<>+8(SB)/4, $0x3dc69903
-DATA belowb<>+12(SB)/4, $0x3d884b42
-DATA belowb<>+16(SB)/4, $0x3d36cf17
-DATA belowb<>+20(SB)/4, $0x3d016ccd
-DATA belowb<>+24(SB)/4, $0x3ed5eb3c
-DATA belowb<>+28(SB)/4, $0x3e9a978f
-GLOBL belowb<>(SB), RODATA|NOPTR, $32
+DATA bellb<>+0(SB)/4, $0x3e9d25f8
+DATA bellb<>+4(SB)/4, $0x3eb44d9c
+DATA bellb<>+8(SB)/4, $0x3ec0f5f8
+DATA bellb<>+12(SB)/4, $0x3ec6ccd4
+DATA bellb<>+16(SB)/4, $0x3ec9b7c9
+DATA bellb<>+20(SB)/4, $0x3ecb07c7
+DATA bellb<>+24(SB)/4, $0x00000000
+DATA bellb<>+28(SB)/4, $0x3e644eeb
+GLOBL bellb<>(SB), RODATA|NOPTR, $32
 
-DATA belowc<>+0(SB)/4, $0xbdc1974a
-DATA belowc<>+4(SB)/4, $0xbd4545b4
-DATA belowc<>+8(SB)/4, $0xbcb7aa24
-DATA belowc<>+12(SB)/4, $0xbc314df5
-DATA belowc<>+16(SB)/4, $0xbba1a8ab
-DATA belowc<>+20(SB)/4, $0xbb23030d
-DATA belowc<>+24(SB)/4, $0xbe997e97
-DATA belowc<>+28(SB)/4, $0xbe33a5f2
-GLOBL belowc<>(SB), RODATA|NOPTR, $32
+DATA bellc<>+0(SB)/4, $0x3d93ef7c
+DATA bellc<>+4(SB)/4, $0x3ce7bf65
+DATA bellc<>+8(SB)/4, $0x3c1ed20c
+DATA bellc<>+12(SB)/4, $0x3b5c53ab
+DATA bellc<>+16(SB)/4, $0x3a8e8550
+DATA bellc<>+20(SB)/4, $0x39c14fbd
+DATA bellc<>+24(SB)/4, $0x3f000000
+DATA bellc<>+28(SB)/4, $0x3e30ee32
+GLOBL bellc<>(SB), RODATA|NOPTR, $32
 
-DATA belowd<>+0(SB)/4, $0x3d197b25
-DATA belowd<>+4(SB)/4, $0x3c715eec
-DATA belowd<>+8(SB)/4, $0x3ba2833a
-DATA belowd<>+12(SB)/4, $0x3ae139bb
-DATA belowd<>+16(SB)/4, $0x3a0d4ef3
-DATA belowd<>+20(SB)/4, $0x394c149e
-DATA belowd<>+24(SB)/4, $0x3e317e5a
-DATA belowd<>+28(SB)/4, $0x3db033df
-GLOBL belowd<>(SB), RODATA|NOPTR, $32
+DATA belld<>+0(SB)/4, $0xbd1e9717
+DATA belld<>+4(SB)/4, $0xbc44fd0c
+DATA belld<>+8(SB)/4, $0xbb4948a1
+DATA belld<>+12(SB)/4, $0xba4be4a3
+DATA belld<>+16(SB)/4, $0xb9394b05
+DATA belld<>+20(SB)/4, $0xb83148d4
+DATA belld<>+24(SB)/4, $0xbecc4221
+DATA belld<>+28(SB)/4, $0xbde60242
+GLOBL belld<>(SB), RODATA|NOPTR, $32
 
-DATA belowe<>+0(SB)/4, $0xbc5d451c
-DATA belowe<>+4(SB)/4, $0xbb8a3c51
-DATA belowe<>+8(SB)/4, $0xba8a35ff
-DATA belowe<>+12(SB)/4, $0xb98be335
-DATA belowe<>+16(SB)/4, $0xb8744b93
-DATA belowe<>+20(SB)/4, $0xb77dfb12
-DATA belowe<>+24(SB)/4, $0xbdb09461
-DATA belowe<>+28(SB)/4, $0xbd189494
-GLOBL belowe<>(SB), RODATA|NOPTR, $32
+DATA belle<>+0(SB)/4, $0x3c8bdda4
+DATA belle<>+4(SB)/4, $0x3b8cba93
+DATA belle<>+8(SB)/4, $0x3a5ad7ed
+DATA belle<>+12(SB)/4, $0x39244416
+DATA belle<>+16(SB)/4, $0x37d3cd42
+DATA belle<>+20(SB)/4, $0x368fb342
+DATA belle<>+24(SB)/4, $0x3e7ffd4f
+DATA belle<>+28(SB)/4, $0x3d70d6fd
+GLOBL belle<>(SB), RODATA|NOPTR, $32
 
-DATA belowf<>+0(SB)/4, $0x3b936ebd
-DATA belowf<>+4(SB)/4, $0x3a9578c6
-DATA belowf<>+8(SB)/4, $0x39627df4
-DATA belowf<>+12(SB)/4, $0x382a1402
-DATA belowf<>+16(SB)/4, $0x36d06f86
-DATA belowf<>+20(SB)/4, $0x359d0cb3
-DATA belowf<>+24(SB)/4, $0x3d1c9a29
-DATA belowf<>+28(SB)/4, $0x3c6f5323
-GLOBL belowf<>(SB), RODATA|NOPTR, $32
+DATA bellf<>+0(SB)/4, $0xbbd862da
+DATA bellf<>+4(SB)/4, $0xbab35eec
+DATA bellf<>+8(SB)/4, $0xb9576911
+DATA bellf<>+12(SB)/4, $0xb7f31bea
+DATA bellf<>+16(SB)/4, $0xb65fb851
+DATA bellf<>+20(SB)/4, $0xb4d894f8
+DATA bellf<>+24(SB)/4, $0xbe08081f
+DATA bellf<>+28(SB)/4, $0xbcd9e8d4
+GLOBL bellf<>(SB), RODATA|NOPTR, $32
 
-DATA belowg<>+0(SB)/4, $0xbab815b7
-DATA belowg<>+4(SB)/4, $0xb9999583
-DATA belowg<>+8(SB)/4, $0xb833e958
-DATA belowg<>+12(SB)/4, $0xb6cac659
-DATA belowg<>+16(SB)/4, $0xb52f83bf
-DATA belowg<>+20(SB)/4, $0xb3c18f24
-DATA belowg<>+24(SB)/4, $0xbc7cdfbc
-DATA belowg<>+28(SB)/4, $0xbbac8343
-GLOBL belowg<>(SB), RODATA|NOPTR, $32
+DATA bellg<>+0(SB)/4, $0x3b17a6f4
+DATA bellg<>+4(SB)/4, $0x39d1f99d
+DATA bellg<>+8(SB)/4, $0x3845c2b8
+DATA bellg<>+12(SB)/4, $0x36a99815
+DATA bellg<>+16(SB)/4, $0x34e14541
+DATA bellg<>+20(SB)/4, $0x331cd080
+DATA bellg<>+24(SB)/4, $0x3d7c7f74
+DATA bellg<>+28(SB)/4, $0x3c30a950
+GLOBL bellg<>(SB), RODATA|NOPTR, $32
 
-DATA belowh<>+0(SB)/4, $0x39dfab40
-DATA belowh<>+4(SB)/4, $0x389eac13
-DATA belowh<>+8(SB)/4, $0x371391c5
-DATA belowh<>+12(SB)/4, $0x3575fb8a
-DATA belowh<>+16(SB)/4, $0x339fdf0f
-DATA belowh<>+20(SB)/4, $0x31f61eb2
-DATA belowh<>+24(SB)/4, $0x3bb8c27c
-DATA belowh<>+28(SB)/4, $0x3af7c665
-GLOBL belowh<>(SB), RODATA|NOPTR, $32
+DATA bellh<>+0(SB)/4, $0xba4d05db
+DATA bellh<>+4(SB)/4, $0xb8ec7adb
+DATA bellh<>+8(SB)/4, $0xb73a4200
+DATA bellh<>+12(SB)/4, $0xb56cfa44
+DATA bellh<>+16(SB)/4, $0xb372ba8e
+DATA bellh<>+20(SB)/4, $0xb1706627
+DATA bellh<>+24(SB)/4, $0xbcc33e4c
+DATA bellh<>+28(SB)/4, $0xbb847ac9
+GLOBL bellh<>(SB), RODATA|NOPTR, $32
 
-DATA belowi<>+0(SB)/4, $0xb8f09fdb
-DATA belowi<>+4(SB)/4, $0xb7a126b5
-DATA belowi<>+8(SB)/4, $0xb5db011d
-DATA belowi<>+12(SB)/4, $0xb40dd319
-DATA belowi<>+16(SB)/4, $0xb20e6ea3
-DATA belowi<>+20(SB)/4, $0xb00e0286
-DATA belowi<>+24(SB)/4, $0xbaf844e7
-DATA belowi<>+28(SB)/4, $0xba3bc25c
-GLOBL belowi<>(SB), RODATA|NOPTR, $32
+DATA belli<>+0(SB)/4, $0x397fd0f5
+DATA belli<>+4(SB)/4, $0x37f8977f
+DATA belli<>+8(SB)/4, $0x361c6e36
+DATA belli<>+12(SB)/4, $0x3418d37e
+DATA belli<>+16(SB)/4, $0x31e4a96f
+DATA belli<>+20(SB)/4, $0x2f94593d
+DATA belli<>+24(SB)/4, $0x3bbc669a
+DATA belli<>+28(SB)/4, $0x3ab2373c
+GLOBL belli<>(SB), RODATA|NOPTR, $32
+
+DATA c414ccccd<>+0(SB)/4, $0x414ccccd
+DATA c414ccccd<>+4(SB)/4, $0x414ccccd
+DATA c414ccccd<>+8(SB)/4, $0x414ccccd
+DATA c414ccccd<>+12(SB)/4, $0x414ccccd
+DATA c414ccccd<>+16(SB)/4, $0x414ccccd
+DATA c414ccccd<>+20(SB)/4, $0x414ccccd
+DATA c414ccccd<>+24(SB)/4, $0x414ccccd
+DATA c414ccccd<>+28(SB)/4, $0x414ccccd
+DATA c414ccccd<>+32(SB)/4, $0x414ccccd
+DATA c414ccccd<>+36(SB)/4, $0x414ccccd
+DATA c414ccccd<>+40(SB)/4, $0x414ccccd
+DATA c414ccccd<>+44(SB)/4, $0x414ccccd
+DATA c414ccccd<>+48(SB)/4, $0x414ccccd
+DATA c414ccccd<>+52(SB)/4, $0x414ccccd
+DATA c414ccccd<>+56(SB)/4, $0x414ccccd
+DATA c414ccccd<>+60(SB)/4, $0x414ccccd
+GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
+
+DATA c3f828f5c<>+0(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+4(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+8(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+12(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+16(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+20(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+24(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+28(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+32(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+36(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+40(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+44(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+48(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+52(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+56(SB)/4, $0x3f828f5c
+DATA c3f828f5c<>+60(SB)/4, $0x3f828f5c
+GLOBL c3f828f5c<>(SB), RODATA|NOPTR, $64
+
+DATA cbf38aa3b<>+0(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+4(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+8(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+12(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+16(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+20(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+24(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+28(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+32(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+36(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+40(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+44(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+48(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+52(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+56(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+60(SB)/4, $0xbf38aa3b
+GLOBL cbf38aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA c3fb17200<>+0(SB)/4, $0x3fb17200
+DATA c3fb17200<>+4(SB)/4, $0x3fb17200
+DATA c3fb17200<>+8(SB)/4, $0x3fb17200
+DATA c3fb17200<>+12(SB)/4, $0x3fb17200
+DATA c3fb17200<>+16(SB)/4, $0x3fb17200
+DATA c3fb17200<>+20(SB)/4, $0x3fb17200
+DATA c3fb17200<>+24(SB)/4, $0x3fb17200
+DATA c3fb17200<>+28(SB)/4, $0x3fb17200
+DATA c3fb17200<>+32(SB)/4, $0x3fb17200
+DATA c3fb17200<>+36(SB)/4, $0x3fb17200
+DATA c3fb17200<>+40(SB)/4, $0x3fb17200
+DATA c3fb17200<>+44(SB)/4, $0x3fb17200
+DATA c3fb17200<>+48(SB)/4, $0x3fb17200
+DATA c3fb17200<>+52(SB)/4, $0x3fb17200
+DATA c3fb17200<>+56(SB)/4, $0x3fb17200
+DATA c3fb17200<>+60(SB)/4, $0x3fb17200
+GLOBL c3fb17200<>(SB), RODATA|NOPTR, $64
+
+DATA c363fbe8e<>+0(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+4(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+8(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+12(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+16(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+20(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+24(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+28(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+32(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+36(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+40(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+44(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+48(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+52(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+56(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+60(SB)/4, $0x363fbe8e
+GLOBL c363fbe8e<>(SB), RODATA|NOPTR, $64
+
+DATA c37b520b6<>+0(SB)/4, $0x37b520b6
+DATA c37b520b6<>+4(SB)/4, $0x37b520b6
+DATA c37b520b6<>+8(SB)/4, $0x37b520b6
+DATA c37b520b6<>+12(SB)/4, $0x37b520b6
+DATA c37b520b6<>+16(SB)/4, $0x37b520b6
+DATA c37b520b6<>+20(SB)/4, $0x37b520b6
+DATA c37b520b6<>+24(SB)/4, $0x37b520b6
+DATA c37b520b6<>+28(SB)/4, $0x37b520b6
+DATA c37b520b6<>+32(SB)/4, $0x37b520b6
+DATA c37b520b6<>+36(SB)/4, $0x37b520b6
+DATA c37b520b6<>+40(SB)/4, $0x37b520b6
+DATA c37b520b6<>+44(SB)/4, $0x37b520b6
+DATA c37b520b6<>+48(SB)/4, $0x37b520b6
+DATA c37b520b6<>+52(SB)/4, $0x37b520b6
+DATA c37b520b6<>+56(SB)/4, $0x37b520b6
+DATA c37b520b6<>+60(SB)/4, $0x37b520b6
+GLOBL c37b520b6<>(SB), RODATA|NOPTR, $64
+
+DATA cb9891ce5<>+0(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+4(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+8(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+12(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+16(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+20(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+24(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+28(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+32(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+36(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+40(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+44(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+48(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+52(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+56(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+60(SB)/4, $0xb9891ce5
+GLOBL cb9891ce5<>(SB), RODATA|NOPTR, $64
+
+DATA c3b2aac5e<>+0(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+4(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+8(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+12(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+16(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+20(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+24(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+28(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+32(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+36(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+40(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+44(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+48(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+52(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+56(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+60(SB)/4, $0x3b2aac5e
+GLOBL c3b2aac5e<>(SB), RODATA|NOPTR, $64
+
+DATA cbcaaaa49<>+0(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+4(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+8(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+12(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+16(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+20(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+24(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+28(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+32(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+36(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+40(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+44(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+48(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+52(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+56(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+60(SB)/4, $0xbcaaaa49
+GLOBL cbcaaaa49<>(SB), RODATA|NOPTR, $64
+
+DATA c3dfffffe<>+0(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+4(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+8(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+12(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+16(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+20(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+24(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+28(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+32(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+36(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+40(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+44(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+48(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+52(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+56(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
+GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
 DATA c4168cccd<>+0(SB)/4, $0x4168cccd
 DATA c4168cccd<>+4(SB)/4, $0x4168cccd
@@ -3419,24 +3684,6 @@ DATA c4168cccd<>+56(SB)/4, $0x4168cccd
 DATA c4168cccd<>+60(SB)/4, $0x4168cccd
 GLOBL c4168cccd<>(SB), RODATA|NOPTR, $64
 
-DATA c3f83d70a<>+0(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+4(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+8(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+12(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+16(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+20(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+24(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+28(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+32(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+36(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+40(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+44(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+48(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+52(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+56(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+60(SB)/4, $0x3f83d70a
-GLOBL c3f83d70a<>(SB), RODATA|NOPTR, $64
-
 // func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·avx2GELUBack(SB), NOSPLIT, $0-36
@@ -3444,79 +3691,166 @@ TEXT ·avx2GELUBack(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS c4168cccd<>+0(SB), Y0
-	VMOVUPS c3f800000<>+0(SB), Y1
-	VMOVUPS c3f83d70a<>+0(SB), Y2
-	VMOVUPS cbf000000<>+0(SB), Y3
-	VMOVUPS c4b4000fe<>+0(SB), Y4
-	VMOVUPS c3fb8aa3b<>+0(SB), Y5
-	VMOVUPS cbf317200<>+0(SB), Y6
-	VMOVUPS cb5bfbe8e<>+0(SB), Y7
+	VMOVUPS c4b400000<>+0(SB), Y0
 	XORQ    SI, SI
+
+several:
+	CMPQ        AX, $0x00000010
+	JLT         one
+	VMOVUPS     (DX)(SI*1), Y1
+	VMOVUPS     32(DX)(SI*1), Y2
+	VANDPS      c7fffffff<>+0(SB), Y1, Y3
+	VANDPS      c7fffffff<>+0(SB), Y2, Y4
+	VPMAXUD     Y3, Y4, Y4
+	VPCMPGTD    c414ccccd<>+0(SB), Y4, Y4
+	VMOVMSKPS   Y4, DI
+	TESTL       DI, DI
+	JNZ         one
+	VANDPS      c7fffffff<>+0(SB), Y1, Y1
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3
+	VMOVAPS     Y0, Y5
+	VMULPS      Y1, Y1, Y4
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y6
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y6
+	VMOVAPS     Y0, Y8
+	VMULPS      Y2, Y2, Y7
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPSRLD      $0x16, Y6, Y6
+	VFMADD231PS cbf38aa3b<>+0(SB), Y7, Y8
+	VPERMPS     bellSlopea<>+0(SB), Y3, Y9
+	VSUBPS      Y9, Y1, Y9
+	VPERMPS     bellSlopeh<>+0(SB), Y3, Y10
+	VSUBPS      Y0, Y5, Y4
+	VPERMPS     bellSlopea<>+0(SB), Y6, Y11
+	VSUBPS      Y11, Y2, Y11
+	VPERMPS     bellSlopeh<>+0(SB), Y6, Y12
+	VSUBPS      Y0, Y8, Y7
+	VPERMPS     bellSlopeg<>+0(SB), Y3, Y13
+	VFMADD213PS Y13, Y9, Y10
+	VMULPS      c3fb17200<>+0(SB), Y4, Y13
+	VPERMPS     bellSlopeg<>+0(SB), Y6, Y14
+	VFMADD213PS Y14, Y11, Y12
+	VMULPS      c3fb17200<>+0(SB), Y7, Y14
+	VPERMPS     bellSlopef<>+0(SB), Y3, Y15
+	VFMADD213PS Y15, Y9, Y10
+	VFMADD231PS Y1, Y1, Y13
+	VPERMPS     bellSlopef<>+0(SB), Y6, Y1
+	VFMADD213PS Y1, Y11, Y12
+	VFMADD231PS Y2, Y2, Y14
+	VPERMPS     bellSlopee<>+0(SB), Y3, Y1
+	VFMADD213PS Y1, Y9, Y10
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y13
+	VPERMPS     bellSlopee<>+0(SB), Y6, Y1
+	VFMADD213PS Y1, Y11, Y12
+	VFMADD231PS c363fbe8e<>+0(SB), Y7, Y14
+	VPERMPS     bellSloped<>+0(SB), Y3, Y1
+	VFMADD213PS Y1, Y9, Y10
+	VMOVUPS     c37b520b6<>+0(SB), Y1
+	VFMADD213PS cb9891ce5<>+0(SB), Y13, Y1
+	VPERMPS     bellSloped<>+0(SB), Y6, Y2
+	VFMADD213PS Y2, Y11, Y12
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y14, Y2
+	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y9, Y10
+	VFMADD213PS c3b2aac5e<>+0(SB), Y13, Y1
+	VPERMPS     bellSlopec<>+0(SB), Y6, Y4
+	VFMADD213PS Y4, Y11, Y12
+	VFMADD213PS c3b2aac5e<>+0(SB), Y14, Y2
+	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y9, Y10
+	VFMADD213PS cbcaaaa49<>+0(SB), Y13, Y1
+	VPERMPS     bellSlopeb<>+0(SB), Y6, Y3
+	VFMADD213PS Y3, Y11, Y12
+	VFMADD213PS cbcaaaa49<>+0(SB), Y14, Y2
+	VFMADD213PS c3dfffffe<>+0(SB), Y13, Y1
+	VFMADD213PS c3dfffffe<>+0(SB), Y14, Y2
+	VFMADD213PS cbf000000<>+0(SB), Y13, Y1
+	VFMADD213PS cbf000000<>+0(SB), Y14, Y2
+	VMULPS      Y13, Y1, Y1
+	VMULPS      Y14, Y2, Y2
+	VFMADD213PS Y10, Y10, Y1
+	VFMADD213PS Y12, Y12, Y2
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y1, Y1
+	VMOVUPS     (DX)(SI*1), Y3
+	VMOVUPS     (BX)(SI*1), Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VSUBPS      Y1, Y5, Y5
+	VBLENDVPS   Y3, Y1, Y5, Y1
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     Y1, (CX)(SI*1)
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y2, Y2
+	VMOVUPS     32(DX)(SI*1), Y1
+	VMOVUPS     32(BX)(SI*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y1, Y2, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, 32(CX)(SI*1)
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000010, AX
+	JMP         several
 
 one:
 	CMPQ        AX, $0x08
 	JLT         part
-	VMOVUPS     (DX)(SI*1), Y8
-	VMOVUPS     (BX)(SI*1), Y9
-	VANDPS      c7fffffff<>+0(SB), Y8, Y10
-	VMINPS      Y10, Y0, Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS Y2, Y10, Y11
-	VPSRLD      $0x16, Y11, Y11
-	VPERMPS     belowa<>+0(SB), Y11, Y12
-	VSUBPS      Y12, Y10, Y12
-	VMULPS      Y12, Y12, Y13
-	VPERMPS     belowi<>+0(SB), Y11, Y14
-	VPERMPS     belowh<>+0(SB), Y11, Y15
-	VFMADD213PS Y15, Y12, Y14
-	VPERMPS     belowg<>+0(SB), Y11, Y15
-	VPERMPS     belowf<>+0(SB), Y11, Y16
-	VFMADD213PS Y16, Y12, Y15
-	VFMADD231PS Y13, Y14, Y15
-	VPERMPS     belowe<>+0(SB), Y11, Y14
-	VPERMPS     belowd<>+0(SB), Y11, Y16
-	VFMADD213PS Y16, Y12, Y14
-	VFMADD231PS Y13, Y15, Y14
-	VPERMPS     belowc<>+0(SB), Y11, Y13
-	VFMADD213PS Y13, Y12, Y14
-	VPERMPS     belowb<>+0(SB), Y11, Y11
-	VFMADD213PS Y11, Y12, Y14
-	VMULPS      Y3, Y10, Y11
-	VMULPS      Y11, Y10, Y12
-	VMOVAPS     Y11, Y11
-	VFMSUB213PS Y12, Y10, Y11
-	VMOVAPS     Y4, Y13
-	VFMADD231PS Y5, Y12, Y13
-	VSUBPS      Y4, Y13, Y15
-	VFMADD231PS Y6, Y15, Y12
-	VFMADD231PS Y7, Y15, Y11
-	VADDPS      Y11, Y12, Y12
-	VMULPS      Y12, Y12, Y11
-	VMOVUPS     c3ab520b6<>+0(SB), Y15
-	VMOVUPS     c3c091ce5<>+0(SB), Y16
-	VFMADD213PS c3d2aac5e<>+0(SB), Y12, Y16
-	VFMADD231PS Y11, Y15, Y16
-	VMOVUPS     c3e2aaa49<>+0(SB), Y15
-	VFMADD213PS c3efffffe<>+0(SB), Y12, Y15
-	VFMADD231PS Y11, Y16, Y15
-	VFMADD213PS Y12, Y11, Y15
-	VFMADD231PS cbecc422a<>+0(SB), Y10, Y14
-	VFMADD213PS Y14, Y14, Y15
-	VPSRLD      $0x01, Y13, Y10
-	VPSUBD      Y10, Y13, Y11
-	VPSLLD      $0x17, Y10, Y10
-	VMULPS      Y10, Y15, Y15
-	VPSLLD      $0x17, Y11, Y11
-	VMULPS      Y11, Y15, Y15
-	VMOVAPS     Y1, Y10
-	VSUBPS      Y15, Y10, Y10
-	VBLENDVPS   Y8, Y15, Y10, Y8
-	VMULPS      Y9, Y8, Y8
-	VMOVUPS     Y8, (CX)(SI*1)
+	VMOVUPS     (DX)(SI*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     c4168cccd<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VMULPS      Y2, Y2, Y4
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPERMPS     bellSlopea<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     bellSlopeh<>+0(SB), Y3, Y7
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
+	VPERMPS     bellSlopeg<>+0(SB), Y3, Y8
+	VFMADD213PS Y8, Y6, Y7
+	VMULPS      c3fb17200<>+0(SB), Y4, Y8
+	VPERMPS     bellSlopef<>+0(SB), Y3, Y9
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD231PS Y2, Y2, Y8
+	VPERMPS     bellSlopee<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
+	VPERMPS     bellSloped<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y6, Y7
+	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
+	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
+	VMULPS      Y8, Y2, Y2
+	VFMADD213PS Y7, Y7, Y2
+	VPSRLD      $0x01, Y5, Y3
+	VPSUBD      Y3, Y5, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     (BX)(SI*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y1, Y2, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, (CX)(SI*1)
 	ADDQ        $0x20, SI
 	SUBQ        $0x08, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3524,86 +3858,140 @@ part:
 	LEAQ        lanes<>+32(SB), DI
 	SHLQ        $0x02, AX
 	SUBQ        AX, DI
-	VMOVUPS     (DI), Y8
-	VMASKMOVPS  (DX)(SI*1), Y8, Y9
-	VMASKMOVPS  (BX)(SI*1), Y8, Y10
-	VANDPS      c7fffffff<>+0(SB), Y9, Y11
-	VMINPS      Y11, Y0, Y11
-	VMOVAPS     Y1, Y0
-	VFMADD231PS Y2, Y11, Y0
-	VPSRLD      $0x16, Y0, Y0
-	VPERMPS     belowa<>+0(SB), Y0, Y2
-	VSUBPS      Y2, Y11, Y2
-	VMULPS      Y2, Y2, Y12
-	VPERMPS     belowi<>+0(SB), Y0, Y13
-	VPERMPS     belowh<>+0(SB), Y0, Y14
-	VFMADD213PS Y14, Y2, Y13
-	VPERMPS     belowg<>+0(SB), Y0, Y14
-	VPERMPS     belowf<>+0(SB), Y0, Y15
-	VFMADD213PS Y15, Y2, Y14
-	VFMADD231PS Y12, Y13, Y14
-	VPERMPS     belowe<>+0(SB), Y0, Y13
-	VPERMPS     belowd<>+0(SB), Y0, Y15
-	VFMADD213PS Y15, Y2, Y13
-	VFMADD231PS Y12, Y14, Y13
-	VPERMPS     belowc<>+0(SB), Y0, Y12
-	VFMADD213PS Y12, Y2, Y13
-	VPERMPS     belowb<>+0(SB), Y0, Y0
-	VFMADD213PS Y0, Y2, Y13
-	VMULPS      Y3, Y11, Y0
-	VMULPS      Y0, Y11, Y2
-	VMOVAPS     Y0, Y0
-	VFMSUB213PS Y2, Y11, Y0
-	VMOVAPS     Y4, Y3
-	VFMADD231PS Y5, Y2, Y3
-	VSUBPS      Y4, Y3, Y4
-	VFMADD231PS Y6, Y4, Y2
-	VFMADD231PS Y7, Y4, Y0
-	VADDPS      Y0, Y2, Y2
-	VMULPS      Y2, Y2, Y0
-	VMOVUPS     c3ab520b6<>+0(SB), Y4
-	VMOVUPS     c3c091ce5<>+0(SB), Y5
-	VFMADD213PS c3d2aac5e<>+0(SB), Y2, Y5
-	VFMADD231PS Y0, Y4, Y5
-	VMOVUPS     c3e2aaa49<>+0(SB), Y4
-	VFMADD213PS c3efffffe<>+0(SB), Y2, Y4
-	VFMADD231PS Y0, Y5, Y4
-	VFMADD213PS Y2, Y0, Y4
-	VFMADD231PS cbecc422a<>+0(SB), Y11, Y13
-	VFMADD213PS Y13, Y13, Y4
-	VPSRLD      $0x01, Y3, Y0
-	VPSUBD      Y0, Y3, Y2
-	VPSLLD      $0x17, Y0, Y0
-	VMULPS      Y0, Y4, Y4
-	VPSLLD      $0x17, Y2, Y2
-	VMULPS      Y2, Y4, Y4
-	VMOVAPS     Y1, Y0
-	VSUBPS      Y4, Y0, Y0
-	VBLENDVPS   Y9, Y4, Y0, Y0
-	VMULPS      Y10, Y0, Y0
-	VMASKMOVPS  Y0, Y8, (CX)(SI*1)
+	VMOVUPS     (DI), Y0
+	VMASKMOVPS  (DX)(SI*1), Y0, Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     c4168cccd<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VMULPS      Y2, Y2, Y4
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPERMPS     bellSlopea<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     bellSlopeh<>+0(SB), Y3, Y7
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
+	VPERMPS     bellSlopeg<>+0(SB), Y3, Y8
+	VFMADD213PS Y8, Y6, Y7
+	VMULPS      c3fb17200<>+0(SB), Y4, Y8
+	VPERMPS     bellSlopef<>+0(SB), Y3, Y9
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD231PS Y2, Y2, Y8
+	VPERMPS     bellSlopee<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
+	VPERMPS     bellSloped<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y6, Y7
+	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
+	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
+	VMULPS      Y8, Y2, Y2
+	VFMADD213PS Y7, Y7, Y2
+	VPSRLD      $0x01, Y5, Y3
+	VPSUBD      Y3, Y5, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMASKMOVPS  (BX)(SI*1), Y0, Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y1, Y2, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(SI*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA cbecc422a<>+0(SB)/4, $0xbecc422a
-DATA cbecc422a<>+4(SB)/4, $0xbecc422a
-DATA cbecc422a<>+8(SB)/4, $0xbecc422a
-DATA cbecc422a<>+12(SB)/4, $0xbecc422a
-DATA cbecc422a<>+16(SB)/4, $0xbecc422a
-DATA cbecc422a<>+20(SB)/4, $0xbecc422a
-DATA cbecc422a<>+24(SB)/4, $0xbecc422a
-DATA cbecc422a<>+28(SB)/4, $0xbecc422a
-DATA cbecc422a<>+32(SB)/4, $0xbecc422a
-DATA cbecc422a<>+36(SB)/4, $0xbecc422a
-DATA cbecc422a<>+40(SB)/4, $0xbecc422a
-DATA cbecc422a<>+44(SB)/4, $0xbecc422a
-DATA cbecc422a<>+48(SB)/4, $0xbecc422a
-DATA cbecc422a<>+52(SB)/4, $0xbecc422a
-DATA cbecc422a<>+56(SB)/4, $0xbecc422a
-DATA cbecc422a<>+60(SB)/4, $0xbecc422a
-GLOBL cbecc422a<>(SB), RODATA|NOPTR, $64
+DATA bellSlopea<>+0(SB)/4, $0x3fbb6800
+DATA bellSlopea<>+4(SB)/4, $0x401c6c00
+DATA bellSlopea<>+8(SB)/4, $0x407b7000
+DATA bellSlopea<>+12(SB)/4, $0x40bbb000
+DATA bellSlopea<>+16(SB)/4, $0x410d7800
+DATA bellSlopea<>+20(SB)/4, $0x414bb400
+DATA bellSlopea<>+24(SB)/4, $0x3e744000
+DATA bellSlopea<>+28(SB)/4, $0x3f3c0000
+GLOBL bellSlopea<>(SB), RODATA|NOPTR, $32
+
+DATA bellSlopeb<>+0(SB)/4, $0xbec003e2
+DATA bellSlopeb<>+4(SB)/4, $0xbf54c4b8
+DATA bellSlopeb<>+8(SB)/4, $0xbfbc560d
+DATA bellSlopeb<>+12(SB)/4, $0xc0118443
+DATA bellSlopeb<>+16(SB)/4, $0xc05ee63e
+DATA bellSlopeb<>+20(SB)/4, $0xc0a188f1
+DATA bellSlopeb<>+24(SB)/4, $0x3ea502c5
+DATA bellSlopeb<>+28(SB)/4, $0x3c23c309
+GLOBL bellSlopeb<>(SB), RODATA|NOPTR, $32
+
+DATA bellSlopec<>+0(SB)/4, $0xbefbcbb0
+DATA bellSlopec<>+4(SB)/4, $0xbee469b6
+DATA bellSlopec<>+8(SB)/4, $0xbed78201
+DATA bellSlopec<>+12(SB)/4, $0xbed1bdc2
+DATA bellSlopec<>+16(SB)/4, $0xbecec6e0
+DATA bellSlopec<>+20(SB)/4, $0xbecd7ef8
+DATA bellSlopec<>+24(SB)/4, $0xbf32c4ac
+DATA bellSlopec<>+28(SB)/4, $0xbf134ce6
+GLOBL bellSlopec<>(SB), RODATA|NOPTR, $32
+
+DATA bellSloped<>+0(SB)/4, $0x3d15c513
+DATA bellSloped<>+4(SB)/4, $0x3c6a7625
+DATA bellSloped<>+8(SB)/4, $0x3b9dd88d
+DATA bellSloped<>+12(SB)/4, $0x3addc661
+DATA bellSloped<>+16(SB)/4, $0x3a0cb08e
+DATA bellSloped<>+20(SB)/4, $0x39438807
+DATA bellSloped<>+24(SB)/4, $0x3e312bc9
+DATA bellSloped<>+28(SB)/4, $0x3db18ca8
+GLOBL bellSloped<>(SB), RODATA|NOPTR, $32
+
+DATA bellSlopee<>+0(SB)/4, $0xbc569a54
+DATA bellSlopee<>+4(SB)/4, $0xbb853bc2
+DATA bellSlopee<>+8(SB)/4, $0xba84f8d7
+DATA bellSlopee<>+12(SB)/4, $0xb9890f31
+DATA bellSlopee<>+16(SB)/4, $0xb8727d42
+DATA bellSlopee<>+20(SB)/4, $0xb76feccf
+DATA bellSlopee<>+24(SB)/4, $0xbdb02ef4
+DATA bellSlopee<>+28(SB)/4, $0xbd19f93d
+GLOBL bellSlopee<>(SB), RODATA|NOPTR, $32
+
+DATA bellSlopef<>+0(SB)/4, $0x3b8e47d8
+DATA bellSlopef<>+4(SB)/4, $0x3a8f1f04
+DATA bellSlopef<>+8(SB)/4, $0x3958170c
+DATA bellSlopef<>+12(SB)/4, $0x38260b2a
+DATA bellSlopef<>+16(SB)/4, $0x36ce5114
+DATA bellSlopef<>+20(SB)/4, $0x35929d70
+DATA bellSlopef<>+24(SB)/4, $0x3d1c2341
+DATA bellSlopef<>+28(SB)/4, $0x3c720496
+GLOBL bellSlopef<>(SB), RODATA|NOPTR, $32
+
+DATA bellSlopeg<>+0(SB)/4, $0xbab6cf6d
+DATA bellSlopeg<>+4(SB)/4, $0xb9966962
+DATA bellSlopeg<>+8(SB)/4, $0xb8351cab
+DATA bellSlopeg<>+12(SB)/4, $0xb6cb5824
+DATA bellSlopeg<>+16(SB)/4, $0xb53c01c5
+DATA bellSlopeg<>+20(SB)/4, $0xb3b73727
+DATA bellSlopeg<>+24(SB)/4, $0xbc7fb4f9
+DATA bellSlopeg<>+28(SB)/4, $0xbbb205a0
+GLOBL bellSlopeg<>(SB), RODATA|NOPTR, $32
+
+DATA bellSlopeh<>+0(SB)/4, $0x39d74952
+DATA bellSlopeh<>+4(SB)/4, $0x3895031a
+DATA bellSlopeh<>+8(SB)/4, $0x370f972c
+DATA bellSlopeh<>+12(SB)/4, $0x356996d3
+DATA bellSlopeh<>+16(SB)/4, $0x33a60a3b
+DATA bellSlopeh<>+20(SB)/4, $0x31d8c7f4
+DATA bellSlopeh<>+24(SB)/4, $0x3bbf12db
+DATA bellSlopeh<>+28(SB)/4, $0x3aedf16b
+GLOBL bellSlopeh<>(SB), RODATA|NOPTR, $32
 
 // func avx2GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX2, FMA3
@@ -3612,81 +4000,172 @@ TEXT ·avx2GELUBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS c4168cccd<>+0(SB), Y0
-	VMOVUPS c3f800000<>+0(SB), Y1
-	VMOVUPS c3f83d70a<>+0(SB), Y2
-	VMOVUPS cbf000000<>+0(SB), Y3
-	VMOVUPS c4b4000fe<>+0(SB), Y4
-	VMOVUPS c3fb8aa3b<>+0(SB), Y5
-	VMOVUPS cbf317200<>+0(SB), Y6
-	VMOVUPS cb5bfbe8e<>+0(SB), Y7
+	VMOVUPS c4b400000<>+0(SB), Y0
 	XORQ    SI, SI
+
+several:
+	CMPQ        AX, $0x00000010
+	JLT         one
+	VMOVUPS     (DX)(SI*1), Y1
+	VMOVUPS     32(DX)(SI*1), Y2
+	VANDPS      c7fffffff<>+0(SB), Y1, Y3
+	VANDPS      c7fffffff<>+0(SB), Y2, Y4
+	VPMAXUD     Y3, Y4, Y4
+	VPCMPGTD    c414ccccd<>+0(SB), Y4, Y4
+	VMOVMSKPS   Y4, DI
+	TESTL       DI, DI
+	JNZ         one
+	VANDPS      c7fffffff<>+0(SB), Y1, Y1
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3
+	VMOVAPS     Y0, Y5
+	VMULPS      Y1, Y1, Y4
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y6
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y6
+	VMOVAPS     Y0, Y8
+	VMULPS      Y2, Y2, Y7
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPSRLD      $0x16, Y6, Y6
+	VFMADD231PS cbf38aa3b<>+0(SB), Y7, Y8
+	VPERMPS     bellSlopea<>+0(SB), Y3, Y9
+	VSUBPS      Y9, Y1, Y9
+	VPERMPS     bellSlopeh<>+0(SB), Y3, Y10
+	VSUBPS      Y0, Y5, Y4
+	VPERMPS     bellSlopea<>+0(SB), Y6, Y11
+	VSUBPS      Y11, Y2, Y11
+	VPERMPS     bellSlopeh<>+0(SB), Y6, Y12
+	VSUBPS      Y0, Y8, Y7
+	VPERMPS     bellSlopeg<>+0(SB), Y3, Y13
+	VFMADD213PS Y13, Y9, Y10
+	VMULPS      c3fb17200<>+0(SB), Y4, Y13
+	VPERMPS     bellSlopeg<>+0(SB), Y6, Y14
+	VFMADD213PS Y14, Y11, Y12
+	VMULPS      c3fb17200<>+0(SB), Y7, Y14
+	VPERMPS     bellSlopef<>+0(SB), Y3, Y15
+	VFMADD213PS Y15, Y9, Y10
+	VFMADD231PS Y1, Y1, Y13
+	VPERMPS     bellSlopef<>+0(SB), Y6, Y1
+	VFMADD213PS Y1, Y11, Y12
+	VFMADD231PS Y2, Y2, Y14
+	VPERMPS     bellSlopee<>+0(SB), Y3, Y1
+	VFMADD213PS Y1, Y9, Y10
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y13
+	VPERMPS     bellSlopee<>+0(SB), Y6, Y1
+	VFMADD213PS Y1, Y11, Y12
+	VFMADD231PS c363fbe8e<>+0(SB), Y7, Y14
+	VPERMPS     bellSloped<>+0(SB), Y3, Y1
+	VFMADD213PS Y1, Y9, Y10
+	VMOVUPS     c37b520b6<>+0(SB), Y1
+	VFMADD213PS cb9891ce5<>+0(SB), Y13, Y1
+	VPERMPS     bellSloped<>+0(SB), Y6, Y2
+	VFMADD213PS Y2, Y11, Y12
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y14, Y2
+	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y9, Y10
+	VFMADD213PS c3b2aac5e<>+0(SB), Y13, Y1
+	VPERMPS     bellSlopec<>+0(SB), Y6, Y4
+	VFMADD213PS Y4, Y11, Y12
+	VFMADD213PS c3b2aac5e<>+0(SB), Y14, Y2
+	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y9, Y10
+	VFMADD213PS cbcaaaa49<>+0(SB), Y13, Y1
+	VPERMPS     bellSlopeb<>+0(SB), Y6, Y3
+	VFMADD213PS Y3, Y11, Y12
+	VFMADD213PS cbcaaaa49<>+0(SB), Y14, Y2
+	VFMADD213PS c3dfffffe<>+0(SB), Y13, Y1
+	VFMADD213PS c3dfffffe<>+0(SB), Y14, Y2
+	VFMADD213PS cbf000000<>+0(SB), Y13, Y1
+	VFMADD213PS cbf000000<>+0(SB), Y14, Y2
+	VMULPS      Y13, Y1, Y1
+	VMULPS      Y14, Y2, Y2
+	VFMADD213PS Y10, Y10, Y1
+	VFMADD213PS Y12, Y12, Y2
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y1, Y1
+	VMOVUPS     (DX)(SI*1), Y3
+	VMOVUPS     (BX)(SI*1), Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VSUBPS      Y1, Y5, Y5
+	VBLENDVPS   Y3, Y1, Y5, Y1
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     (CX)(SI*1), Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVUPS     Y1, (CX)(SI*1)
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y2, Y2
+	VMOVUPS     32(DX)(SI*1), Y1
+	VMOVUPS     32(BX)(SI*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y1, Y2, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     32(CX)(SI*1), Y2
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     Y1, 32(CX)(SI*1)
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000010, AX
+	JMP         several
 
 one:
 	CMPQ        AX, $0x08
 	JLT         part
-	VMOVUPS     (DX)(SI*1), Y8
-	VMOVUPS     (BX)(SI*1), Y9
-	VANDPS      c7fffffff<>+0(SB), Y8, Y10
-	VMINPS      Y10, Y0, Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS Y2, Y10, Y11
-	VPSRLD      $0x16, Y11, Y11
-	VPERMPS     belowa<>+0(SB), Y11, Y12
-	VSUBPS      Y12, Y10, Y12
-	VMULPS      Y12, Y12, Y13
-	VPERMPS     belowi<>+0(SB), Y11, Y14
-	VPERMPS     belowh<>+0(SB), Y11, Y15
-	VFMADD213PS Y15, Y12, Y14
-	VPERMPS     belowg<>+0(SB), Y11, Y15
-	VPERMPS     belowf<>+0(SB), Y11, Y16
-	VFMADD213PS Y16, Y12, Y15
-	VFMADD231PS Y13, Y14, Y15
-	VPERMPS     belowe<>+0(SB), Y11, Y14
-	VPERMPS     belowd<>+0(SB), Y11, Y16
-	VFMADD213PS Y16, Y12, Y14
-	VFMADD231PS Y13, Y15, Y14
-	VPERMPS     belowc<>+0(SB), Y11, Y13
-	VFMADD213PS Y13, Y12, Y14
-	VPERMPS     belowb<>+0(SB), Y11, Y11
-	VFMADD213PS Y11, Y12, Y14
-	VMULPS      Y3, Y10, Y11
-	VMULPS      Y11, Y10, Y12
-	VMOVAPS     Y11, Y11
-	VFMSUB213PS Y12, Y10, Y11
-	VMOVAPS     Y4, Y13
-	VFMADD231PS Y5, Y12, Y13
-	VSUBPS      Y4, Y13, Y15
-	VFMADD231PS Y6, Y15, Y12
-	VFMADD231PS Y7, Y15, Y11
-	VADDPS      Y11, Y12, Y12
-	VMULPS      Y12, Y12, Y11
-	VMOVUPS     c3ab520b6<>+0(SB), Y15
-	VMOVUPS     c3c091ce5<>+0(SB), Y16
-	VFMADD213PS c3d2aac5e<>+0(SB), Y12, Y16
-	VFMADD231PS Y11, Y15, Y16
-	VMOVUPS     c3e2aaa49<>+0(SB), Y15
-	VFMADD213PS c3efffffe<>+0(SB), Y12, Y15
-	VFMADD231PS Y11, Y16, Y15
-	VFMADD213PS Y12, Y11, Y15
-	VFMADD231PS cbecc422a<>+0(SB), Y10, Y14
-	VFMADD213PS Y14, Y14, Y15
-	VPSRLD      $0x01, Y13, Y10
-	VPSUBD      Y10, Y13, Y11
-	VPSLLD      $0x17, Y10, Y10
-	VMULPS      Y10, Y15, Y15
-	VPSLLD      $0x17, Y11, Y11
-	VMULPS      Y11, Y15, Y15
-	VMOVAPS     Y1, Y10
-	VSUBPS      Y15, Y10, Y10
-	VBLENDVPS   Y8, Y15, Y10, Y8
-	VMULPS      Y9, Y8, Y8
-	VMOVUPS     (CX)(SI*1), Y9
-	VADDPS      Y9, Y8, Y8
-	VMOVUPS     Y8, (CX)(SI*1)
+	VMOVUPS     (DX)(SI*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     c4168cccd<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VMULPS      Y2, Y2, Y4
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPERMPS     bellSlopea<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     bellSlopeh<>+0(SB), Y3, Y7
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
+	VPERMPS     bellSlopeg<>+0(SB), Y3, Y8
+	VFMADD213PS Y8, Y6, Y7
+	VMULPS      c3fb17200<>+0(SB), Y4, Y8
+	VPERMPS     bellSlopef<>+0(SB), Y3, Y9
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD231PS Y2, Y2, Y8
+	VPERMPS     bellSlopee<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
+	VPERMPS     bellSloped<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y6, Y7
+	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
+	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
+	VMULPS      Y8, Y2, Y2
+	VFMADD213PS Y7, Y7, Y2
+	VPSRLD      $0x01, Y5, Y3
+	VPSUBD      Y3, Y5, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     (BX)(SI*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y1, Y2, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     (CX)(SI*1), Y2
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     Y1, (CX)(SI*1)
 	ADDQ        $0x20, SI
 	SUBQ        $0x08, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3694,66 +4173,58 @@ part:
 	LEAQ        lanes<>+32(SB), DI
 	SHLQ        $0x02, AX
 	SUBQ        AX, DI
-	VMOVUPS     (DI), Y8
-	VMASKMOVPS  (DX)(SI*1), Y8, Y9
-	VMASKMOVPS  (BX)(SI*1), Y8, Y10
-	VANDPS      c7fffffff<>+0(SB), Y9, Y11
-	VMINPS      Y11, Y0, Y11
-	VMOVAPS     Y1, Y0
-	VFMADD231PS Y2, Y11, Y0
-	VPSRLD      $0x16, Y0, Y0
-	VPERMPS     belowa<>+0(SB), Y0, Y2
-	VSUBPS      Y2, Y11, Y2
-	VMULPS      Y2, Y2, Y12
-	VPERMPS     belowi<>+0(SB), Y0, Y13
-	VPERMPS     belowh<>+0(SB), Y0, Y14
-	VFMADD213PS Y14, Y2, Y13
-	VPERMPS     belowg<>+0(SB), Y0, Y14
-	VPERMPS     belowf<>+0(SB), Y0, Y15
-	VFMADD213PS Y15, Y2, Y14
-	VFMADD231PS Y12, Y13, Y14
-	VPERMPS     belowe<>+0(SB), Y0, Y13
-	VPERMPS     belowd<>+0(SB), Y0, Y15
-	VFMADD213PS Y15, Y2, Y13
-	VFMADD231PS Y12, Y14, Y13
-	VPERMPS     belowc<>+0(SB), Y0, Y12
-	VFMADD213PS Y12, Y2, Y13
-	VPERMPS     belowb<>+0(SB), Y0, Y0
-	VFMADD213PS Y0, Y2, Y13
-	VMULPS      Y3, Y11, Y0
-	VMULPS      Y0, Y11, Y2
-	VMOVAPS     Y0, Y0
-	VFMSUB213PS Y2, Y11, Y0
-	VMOVAPS     Y4, Y3
-	VFMADD231PS Y5, Y2, Y3
-	VSUBPS      Y4, Y3, Y4
-	VFMADD231PS Y6, Y4, Y2
-	VFMADD231PS Y7, Y4, Y0
-	VADDPS      Y0, Y2, Y2
-	VMULPS      Y2, Y2, Y0
-	VMOVUPS     c3ab520b6<>+0(SB), Y4
-	VMOVUPS     c3c091ce5<>+0(SB), Y5
-	VFMADD213PS c3d2aac5e<>+0(SB), Y2, Y5
-	VFMADD231PS Y0, Y4, Y5
-	VMOVUPS     c3e2aaa49<>+0(SB), Y4
-	VFMADD213PS c3efffffe<>+0(SB), Y2, Y4
-	VFMADD231PS Y0, Y5, Y4
-	VFMADD213PS Y2, Y0, Y4
-	VFMADD231PS cbecc422a<>+0(SB), Y11, Y13
-	VFMADD213PS Y13, Y13, Y4
-	VPSRLD      $0x01, Y3, Y0
-	VPSUBD      Y0, Y3, Y2
-	VPSLLD      $0x17, Y0, Y0
-	VMULPS      Y0, Y4, Y4
-	VPSLLD      $0x17, Y2, Y2
-	VMULPS      Y2, Y4, Y4
-	VMOVAPS     Y1, Y0
-	VSUBPS      Y4, Y0, Y0
-	VBLENDVPS   Y9, Y4, Y0, Y0
-	VMULPS      Y10, Y0, Y0
-	VMASKMOVPS  (CX)(SI*1), Y8, Y1
-	VADDPS      Y1, Y0, Y0
-	VMASKMOVPS  Y0, Y8, (CX)(SI*1)
+	VMOVUPS     (DI), Y0
+	VMASKMOVPS  (DX)(SI*1), Y0, Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     c4168cccd<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VMULPS      Y2, Y2, Y4
+	VPSRLD      $0x16, Y3, Y3
+	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
+	VPERMPS     bellSlopea<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     bellSlopeh<>+0(SB), Y3, Y7
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
+	VPERMPS     bellSlopeg<>+0(SB), Y3, Y8
+	VFMADD213PS Y8, Y6, Y7
+	VMULPS      c3fb17200<>+0(SB), Y4, Y8
+	VPERMPS     bellSlopef<>+0(SB), Y3, Y9
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD231PS Y2, Y2, Y8
+	VPERMPS     bellSlopee<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
+	VPERMPS     bellSloped<>+0(SB), Y3, Y2
+	VFMADD213PS Y2, Y6, Y7
+	VMOVUPS     c37b520b6<>+0(SB), Y2
+	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
+	VFMADD213PS Y4, Y6, Y7
+	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
+	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y6, Y7
+	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
+	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
+	VMULPS      Y8, Y2, Y2
+	VFMADD213PS Y7, Y7, Y2
+	VPSRLD      $0x01, Y5, Y3
+	VPSUBD      Y3, Y5, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMASKMOVPS  (BX)(SI*1), Y0, Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y1, Y2, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMASKMOVPS  (CX)(SI*1), Y0, Y2
+	VADDPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(SI*1)
 
 end:
 	VZEROUPPER
@@ -3944,56 +4415,56 @@ one:
 	CMPQ         AX, $0x08
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Y8
-	VMOVUPS      (BX)(SI*1), Y9
-	VANDPS       c7fffffff<>+0(SB), Y8, Y10
-	VMOVUPS      c42dc0000<>+0(SB), Y11
-	VMINPS       Y10, Y11, Y10
-	VORPS        c80000000<>+0(SB), Y10, Y11
-	VMOVAPS      Y0, Y12
-	VFMADD231PS  Y1, Y11, Y12
-	VSUBPS       Y0, Y12, Y13
-	VFMADD231PS  Y2, Y13, Y11
-	VFMADD231PS  Y3, Y13, Y11
-	VMULPS       Y11, Y11, Y13
-	VMOVAPS      Y4, Y14
-	VMOVAPS      Y5, Y15
-	VFMADD213PS  Y6, Y11, Y15
-	VFMADD231PS  Y13, Y14, Y15
-	VMOVAPS      Y7, Y14
-	VFMADD213PS  c3efffffe<>+0(SB), Y11, Y14
-	VFMADD231PS  Y13, Y15, Y14
-	VFMADD213PS  Y11, Y13, Y14
-	VMAXPS       c4b400080<>+0(SB), Y12, Y13
-	VPSUBD       c0000007f<>+0(SB), Y13, Y13
-	VPSLLD       $0x17, Y13, Y13
-	VMOVAPS      Y13, Y11
-	VFMADD231PS  Y13, Y14, Y11
-	VMOVUPS      c3f800000<>+0(SB), Y17
-	VADDPS       Y17, Y11, Y15
-	VSUBPS       Y17, Y15, Y16
-	VSUBPS       Y16, Y11, Y16
-	VMOVUPS      c3fba7efa<>+0(SB), Y11
-	VFMADD231PS  cbf000000<>+0(SB), Y15, Y11
-	VADDPS       Y17, Y14, Y14
-	VDIVPS       Y15, Y14, Y17
-	VFNMADD231PS Y15, Y17, Y14
-	VFNMADD231PS Y16, Y17, Y14
-	VFMADD231PS  Y11, Y14, Y17
-	VMULPS       Y13, Y17, Y11
-	VMOVUPS      c3f800000<>+0(SB), Y13
-	VSUBPS       Y11, Y13, Y11
-	VMULPS       Y10, Y11, Y11
-	VSUBPS       Y11, Y13, Y11
-	VMULPS       Y17, Y11, Y11
-	VPSRLD       $0x01, Y12, Y10
-	VPSUBD       Y10, Y12, Y12
-	VPSLLD       $0x17, Y10, Y10
-	VMULPS       Y10, Y11, Y11
+	VANDPS       c7fffffff<>+0(SB), Y8, Y9
+	VMOVUPS      c42dc0000<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VORPS        c80000000<>+0(SB), Y9, Y10
+	VMOVAPS      Y0, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VSUBPS       Y0, Y11, Y12
+	VFMADD231PS  Y2, Y12, Y10
+	VFMADD231PS  Y3, Y12, Y10
+	VMULPS       Y10, Y10, Y12
+	VMOVAPS      Y4, Y13
+	VMOVAPS      Y5, Y14
+	VFMADD213PS  Y6, Y10, Y14
+	VFMADD231PS  Y12, Y13, Y14
+	VMOVAPS      Y7, Y13
+	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y13
+	VFMADD231PS  Y12, Y14, Y13
+	VFMADD213PS  Y10, Y12, Y13
+	VMAXPS       c4b400080<>+0(SB), Y11, Y12
+	VPSUBD       c0000007f<>+0(SB), Y12, Y12
 	VPSLLD       $0x17, Y12, Y12
-	VMULPS       Y12, Y11, Y11
-	VMOVUPS      c3f800000<>+0(SB), Y10
-	VSUBPS       Y11, Y10, Y10
-	VBLENDVPS    Y8, Y11, Y10, Y8
+	VMOVAPS      Y12, Y10
+	VFMADD231PS  Y12, Y13, Y10
+	VMOVUPS      c3f800000<>+0(SB), Y16
+	VADDPS       Y16, Y10, Y14
+	VSUBPS       Y16, Y14, Y15
+	VSUBPS       Y15, Y10, Y15
+	VMOVUPS      c3fba7efa<>+0(SB), Y10
+	VFMADD231PS  cbf000000<>+0(SB), Y14, Y10
+	VADDPS       Y16, Y13, Y13
+	VDIVPS       Y14, Y13, Y16
+	VFNMADD231PS Y14, Y16, Y13
+	VFNMADD231PS Y15, Y16, Y13
+	VFMADD231PS  Y10, Y13, Y16
+	VMULPS       Y12, Y16, Y10
+	VMOVUPS      c3f800000<>+0(SB), Y12
+	VSUBPS       Y10, Y12, Y10
+	VMULPS       Y9, Y10, Y10
+	VSUBPS       Y10, Y12, Y10
+	VMULPS       Y16, Y10, Y10
+	VPSRLD       $0x01, Y11, Y9
+	VPSUBD       Y9, Y11, Y11
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y10, Y10
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y10, Y10
+	VMOVUPS      (BX)(SI*1), Y9
+	VMOVUPS      c3f800000<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
+	VBLENDVPS    Y8, Y10, Y11, Y8
 	VMULPS       Y9, Y8, Y8
 	VMOVUPS      Y8, (CX)(SI*1)
 	ADDQ         $0x20, SI
@@ -4008,26 +4479,25 @@ part:
 	SUBQ         AX, DI
 	VMOVUPS      (DI), Y8
 	VMASKMOVPS   (DX)(SI*1), Y8, Y9
-	VMASKMOVPS   (BX)(SI*1), Y8, Y10
-	VANDPS       c7fffffff<>+0(SB), Y9, Y11
-	VMOVUPS      c42dc0000<>+0(SB), Y12
-	VMINPS       Y11, Y12, Y11
-	VORPS        c80000000<>+0(SB), Y11, Y12
-	VMOVAPS      Y0, Y13
-	VFMADD231PS  Y1, Y12, Y13
-	VSUBPS       Y0, Y13, Y0
-	VFMADD231PS  Y2, Y0, Y12
-	VFMADD231PS  Y3, Y0, Y12
-	VMULPS       Y12, Y12, Y0
+	VANDPS       c7fffffff<>+0(SB), Y9, Y10
+	VMOVUPS      c42dc0000<>+0(SB), Y11
+	VMINPS       Y10, Y11, Y10
+	VORPS        c80000000<>+0(SB), Y10, Y11
+	VMOVAPS      Y0, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VSUBPS       Y0, Y12, Y0
+	VFMADD231PS  Y2, Y0, Y11
+	VFMADD231PS  Y3, Y0, Y11
+	VMULPS       Y11, Y11, Y0
 	VMOVAPS      Y4, Y1
 	VMOVAPS      Y5, Y2
-	VFMADD213PS  Y6, Y12, Y2
+	VFMADD213PS  Y6, Y11, Y2
 	VFMADD231PS  Y0, Y1, Y2
 	VMOVAPS      Y7, Y1
-	VFMADD213PS  c3efffffe<>+0(SB), Y12, Y1
+	VFMADD213PS  c3efffffe<>+0(SB), Y11, Y1
 	VFMADD231PS  Y0, Y2, Y1
-	VFMADD213PS  Y12, Y0, Y1
-	VMAXPS       c4b400080<>+0(SB), Y13, Y2
+	VFMADD213PS  Y11, Y0, Y1
+	VMAXPS       c4b400080<>+0(SB), Y12, Y2
 	VPSUBD       c0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMOVAPS      Y2, Y0
@@ -4046,19 +4516,20 @@ part:
 	VMULPS       Y2, Y5, Y0
 	VMOVUPS      c3f800000<>+0(SB), Y1
 	VSUBPS       Y0, Y1, Y0
-	VMULPS       Y11, Y0, Y0
+	VMULPS       Y10, Y0, Y0
 	VSUBPS       Y0, Y1, Y0
 	VMULPS       Y5, Y0, Y0
-	VPSRLD       $0x01, Y13, Y1
-	VPSUBD       Y1, Y13, Y2
+	VPSRLD       $0x01, Y12, Y1
+	VPSUBD       Y1, Y12, Y2
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y1
-	VSUBPS       Y0, Y1, Y1
-	VBLENDVPS    Y9, Y0, Y1, Y0
-	VMULPS       Y10, Y0, Y0
+	VMASKMOVPS   (BX)(SI*1), Y8, Y1
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y0, Y2, Y2
+	VBLENDVPS    Y9, Y0, Y2, Y0
+	VMULPS       Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y8, (CX)(SI*1)
 
 end:
@@ -4086,56 +4557,56 @@ one:
 	CMPQ         AX, $0x08
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Y8
-	VMOVUPS      (BX)(SI*1), Y9
-	VANDPS       c7fffffff<>+0(SB), Y8, Y10
-	VMOVUPS      c42dc0000<>+0(SB), Y11
-	VMINPS       Y10, Y11, Y10
-	VORPS        c80000000<>+0(SB), Y10, Y11
-	VMOVAPS      Y0, Y12
-	VFMADD231PS  Y1, Y11, Y12
-	VSUBPS       Y0, Y12, Y13
-	VFMADD231PS  Y2, Y13, Y11
-	VFMADD231PS  Y3, Y13, Y11
-	VMULPS       Y11, Y11, Y13
-	VMOVAPS      Y4, Y14
-	VMOVAPS      Y5, Y15
-	VFMADD213PS  Y6, Y11, Y15
-	VFMADD231PS  Y13, Y14, Y15
-	VMOVAPS      Y7, Y14
-	VFMADD213PS  c3efffffe<>+0(SB), Y11, Y14
-	VFMADD231PS  Y13, Y15, Y14
-	VFMADD213PS  Y11, Y13, Y14
-	VMAXPS       c4b400080<>+0(SB), Y12, Y13
-	VPSUBD       c0000007f<>+0(SB), Y13, Y13
-	VPSLLD       $0x17, Y13, Y13
-	VMOVAPS      Y13, Y11
-	VFMADD231PS  Y13, Y14, Y11
-	VMOVUPS      c3f800000<>+0(SB), Y17
-	VADDPS       Y17, Y11, Y15
-	VSUBPS       Y17, Y15, Y16
-	VSUBPS       Y16, Y11, Y16
-	VMOVUPS      c3fba7efa<>+0(SB), Y11
-	VFMADD231PS  cbf000000<>+0(SB), Y15, Y11
-	VADDPS       Y17, Y14, Y14
-	VDIVPS       Y15, Y14, Y17
-	VFNMADD231PS Y15, Y17, Y14
-	VFNMADD231PS Y16, Y17, Y14
-	VFMADD231PS  Y11, Y14, Y17
-	VMULPS       Y13, Y17, Y11
-	VMOVUPS      c3f800000<>+0(SB), Y13
-	VSUBPS       Y11, Y13, Y11
-	VMULPS       Y10, Y11, Y11
-	VSUBPS       Y11, Y13, Y11
-	VMULPS       Y17, Y11, Y11
-	VPSRLD       $0x01, Y12, Y10
-	VPSUBD       Y10, Y12, Y12
-	VPSLLD       $0x17, Y10, Y10
-	VMULPS       Y10, Y11, Y11
+	VANDPS       c7fffffff<>+0(SB), Y8, Y9
+	VMOVUPS      c42dc0000<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VORPS        c80000000<>+0(SB), Y9, Y10
+	VMOVAPS      Y0, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VSUBPS       Y0, Y11, Y12
+	VFMADD231PS  Y2, Y12, Y10
+	VFMADD231PS  Y3, Y12, Y10
+	VMULPS       Y10, Y10, Y12
+	VMOVAPS      Y4, Y13
+	VMOVAPS      Y5, Y14
+	VFMADD213PS  Y6, Y10, Y14
+	VFMADD231PS  Y12, Y13, Y14
+	VMOVAPS      Y7, Y13
+	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y13
+	VFMADD231PS  Y12, Y14, Y13
+	VFMADD213PS  Y10, Y12, Y13
+	VMAXPS       c4b400080<>+0(SB), Y11, Y12
+	VPSUBD       c0000007f<>+0(SB), Y12, Y12
 	VPSLLD       $0x17, Y12, Y12
-	VMULPS       Y12, Y11, Y11
-	VMOVUPS      c3f800000<>+0(SB), Y10
-	VSUBPS       Y11, Y10, Y10
-	VBLENDVPS    Y8, Y11, Y10, Y8
+	VMOVAPS      Y12, Y10
+	VFMADD231PS  Y12, Y13, Y10
+	VMOVUPS      c3f800000<>+0(SB), Y16
+	VADDPS       Y16, Y10, Y14
+	VSUBPS       Y16, Y14, Y15
+	VSUBPS       Y15, Y10, Y15
+	VMOVUPS      c3fba7efa<>+0(SB), Y10
+	VFMADD231PS  cbf000000<>+0(SB), Y14, Y10
+	VADDPS       Y16, Y13, Y13
+	VDIVPS       Y14, Y13, Y16
+	VFNMADD231PS Y14, Y16, Y13
+	VFNMADD231PS Y15, Y16, Y13
+	VFMADD231PS  Y10, Y13, Y16
+	VMULPS       Y12, Y16, Y10
+	VMOVUPS      c3f800000<>+0(SB), Y12
+	VSUBPS       Y10, Y12, Y10
+	VMULPS       Y9, Y10, Y10
+	VSUBPS       Y10, Y12, Y10
+	VMULPS       Y16, Y10, Y10
+	VPSRLD       $0x01, Y11, Y9
+	VPSUBD       Y9, Y11, Y11
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y10, Y10
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y10, Y10
+	VMOVUPS      (BX)(SI*1), Y9
+	VMOVUPS      c3f800000<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
+	VBLENDVPS    Y8, Y10, Y11, Y8
 	VMULPS       Y9, Y8, Y8
 	VMOVUPS      (CX)(SI*1), Y9
 	VADDPS       Y9, Y8, Y8
@@ -4152,26 +4623,25 @@ part:
 	SUBQ         AX, DI
 	VMOVUPS      (DI), Y8
 	VMASKMOVPS   (DX)(SI*1), Y8, Y9
-	VMASKMOVPS   (BX)(SI*1), Y8, Y10
-	VANDPS       c7fffffff<>+0(SB), Y9, Y11
-	VMOVUPS      c42dc0000<>+0(SB), Y12
-	VMINPS       Y11, Y12, Y11
-	VORPS        c80000000<>+0(SB), Y11, Y12
-	VMOVAPS      Y0, Y13
-	VFMADD231PS  Y1, Y12, Y13
-	VSUBPS       Y0, Y13, Y0
-	VFMADD231PS  Y2, Y0, Y12
-	VFMADD231PS  Y3, Y0, Y12
-	VMULPS       Y12, Y12, Y0
+	VANDPS       c7fffffff<>+0(SB), Y9, Y10
+	VMOVUPS      c42dc0000<>+0(SB), Y11
+	VMINPS       Y10, Y11, Y10
+	VORPS        c80000000<>+0(SB), Y10, Y11
+	VMOVAPS      Y0, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VSUBPS       Y0, Y12, Y0
+	VFMADD231PS  Y2, Y0, Y11
+	VFMADD231PS  Y3, Y0, Y11
+	VMULPS       Y11, Y11, Y0
 	VMOVAPS      Y4, Y1
 	VMOVAPS      Y5, Y2
-	VFMADD213PS  Y6, Y12, Y2
+	VFMADD213PS  Y6, Y11, Y2
 	VFMADD231PS  Y0, Y1, Y2
 	VMOVAPS      Y7, Y1
-	VFMADD213PS  c3efffffe<>+0(SB), Y12, Y1
+	VFMADD213PS  c3efffffe<>+0(SB), Y11, Y1
 	VFMADD231PS  Y0, Y2, Y1
-	VFMADD213PS  Y12, Y0, Y1
-	VMAXPS       c4b400080<>+0(SB), Y13, Y2
+	VFMADD213PS  Y11, Y0, Y1
+	VMAXPS       c4b400080<>+0(SB), Y12, Y2
 	VPSUBD       c0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMOVAPS      Y2, Y0
@@ -4190,19 +4660,20 @@ part:
 	VMULPS       Y2, Y5, Y0
 	VMOVUPS      c3f800000<>+0(SB), Y1
 	VSUBPS       Y0, Y1, Y0
-	VMULPS       Y11, Y0, Y0
+	VMULPS       Y10, Y0, Y0
 	VSUBPS       Y0, Y1, Y0
 	VMULPS       Y5, Y0, Y0
-	VPSRLD       $0x01, Y13, Y1
-	VPSUBD       Y1, Y13, Y2
+	VPSRLD       $0x01, Y12, Y1
+	VPSUBD       Y1, Y12, Y2
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y1
-	VSUBPS       Y0, Y1, Y1
-	VBLENDVPS    Y9, Y0, Y1, Y0
-	VMULPS       Y10, Y0, Y0
+	VMASKMOVPS   (BX)(SI*1), Y8, Y1
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y0, Y2, Y2
+	VBLENDVPS    Y9, Y0, Y2, Y0
+	VMULPS       Y1, Y0, Y0
 	VMASKMOVPS   (CX)(SI*1), Y8, Y1
 	VADDPS       Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y8, (CX)(SI*1)
@@ -4490,8 +4961,95 @@ one:
 	CMPQ         AX, $0x08
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Y8
+	VANDPS       c7fffffff<>+0(SB), Y8, Y9
+	VMOVUPS      c4131999a<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VMULPS       Y9, Y9, Y10
+	VMOVAPS      Y9, Y11
+	VFMSUB213PS  Y10, Y9, Y11
+	VMOVUPS      c41b2e92f<>+0(SB), Y12
+	VADDPS       Y12, Y10, Y13
+	VMAXPS       Y12, Y10, Y14
+	VMINPS       Y12, Y10, Y12
+	VSUBPS       Y14, Y13, Y14
+	VSUBPS       Y14, Y12, Y12
+	VADDPS       Y12, Y11, Y11
+	VADDPS       c355d9ed8<>+0(SB), Y11, Y11
+	VMULPS       cbd922279<>+0(SB), Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFMSUB132PS  cbd922279<>+0(SB), Y10, Y12
+	VFMADD231PS  cb124d8b5<>+0(SB), Y9, Y12
+	VMULPS       Y10, Y13, Y14
+	VMOVAPS      Y10, Y15
+	VFMSUB213PS  Y14, Y13, Y15
+	VFMADD231PS  Y10, Y11, Y15
+	VFMADD231PS  Y12, Y13, Y15
+	VMOVUPS      c3fcc422a<>+0(SB), Y10
+	VMULPS       Y9, Y9, Y11
+	VFMADD231PS  c3e5b33b6<>+0(SB), Y11, Y10
+	VMOVAPS      Y0, Y11
+	VFMADD231PS  Y1, Y14, Y11
+	VSUBPS       Y0, Y11, Y12
+	VFMADD231PS  Y2, Y12, Y14
+	VFMADD231PS  Y3, Y12, Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y14, Y14, Y12
+	VMOVAPS      Y4, Y13
+	VMOVAPS      Y5, Y15
+	VFMADD213PS  Y6, Y14, Y15
+	VFMADD231PS  Y12, Y13, Y15
+	VMOVAPS      Y7, Y13
+	VFMADD213PS  c3efffffe<>+0(SB), Y14, Y13
+	VFMADD231PS  Y12, Y15, Y13
+	VFMADD213PS  Y14, Y12, Y13
+	VMAXPS       c4b400080<>+0(SB), Y11, Y14
+	VPSUBD       c0000007f<>+0(SB), Y14, Y14
+	VPSLLD       $0x17, Y14, Y14
+	VMOVAPS      Y14, Y12
+	VFMADD231PS  Y14, Y13, Y12
+	VMOVUPS      c3f800000<>+0(SB), Y17
+	VADDPS       Y17, Y12, Y15
+	VSUBPS       Y17, Y15, Y16
+	VSUBPS       Y16, Y12, Y16
+	VMOVUPS      c3fba7efa<>+0(SB), Y12
+	VFMADD231PS  cbf000000<>+0(SB), Y15, Y12
+	VADDPS       Y17, Y13, Y13
+	VDIVPS       Y15, Y13, Y17
+	VFNMADD231PS Y15, Y17, Y13
+	VFNMADD231PS Y16, Y17, Y13
+	VFMADD231PS  Y12, Y13, Y17
+	VMULPS       Y14, Y17, Y12
+	VMOVUPS      c3f800000<>+0(SB), Y13
+	VSUBPS       Y12, Y13, Y12
+	VMULPS       Y9, Y12, Y12
+	VMULPS       Y10, Y12, Y12
+	VSUBPS       Y12, Y13, Y12
+	VMULPS       Y17, Y12, Y12
+	VPSRLD       $0x01, Y11, Y9
+	VPSUBD       Y9, Y11, Y10
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y12, Y12
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y12, Y12
 	VMOVUPS      (BX)(SI*1), Y9
-	VANDPS       c7fffffff<>+0(SB), Y8, Y10
+	VMOVUPS      c3f800000<>+0(SB), Y10
+	VSUBPS       Y12, Y10, Y10
+	VBLENDVPS    Y8, Y12, Y10, Y8
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (CX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JMP          one
+
+part:
+	TESTQ        AX, AX
+	JZ           end
+	LEAQ         lanes<>+32(SB), DI
+	SHLQ         $0x02, AX
+	SUBQ         AX, DI
+	VMOVUPS      (DI), Y8
+	VMASKMOVPS   (DX)(SI*1), Y8, Y9
+	VANDPS       c7fffffff<>+0(SB), Y9, Y10
 	VMOVUPS      c4131999a<>+0(SB), Y11
 	VMINPS       Y10, Y11, Y10
 	VMULPS       Y10, Y10, Y11
@@ -4519,108 +5077,20 @@ one:
 	VFMADD231PS  c3e5b33b6<>+0(SB), Y12, Y11
 	VMOVAPS      Y0, Y12
 	VFMADD231PS  Y1, Y15, Y12
-	VSUBPS       Y0, Y12, Y13
-	VFMADD231PS  Y2, Y13, Y15
-	VFMADD231PS  Y3, Y13, Y16
+	VSUBPS       Y0, Y12, Y0
+	VFMADD231PS  Y2, Y0, Y15
+	VFMADD231PS  Y3, Y0, Y16
 	VADDPS       Y16, Y15, Y15
-	VMULPS       Y15, Y15, Y13
-	VMOVAPS      Y4, Y14
-	VMOVAPS      Y5, Y16
-	VFMADD213PS  Y6, Y15, Y16
-	VFMADD231PS  Y13, Y14, Y16
-	VMOVAPS      Y7, Y14
-	VFMADD213PS  c3efffffe<>+0(SB), Y15, Y14
-	VFMADD231PS  Y13, Y16, Y14
-	VFMADD213PS  Y15, Y13, Y14
-	VMAXPS       c4b400080<>+0(SB), Y12, Y15
-	VPSUBD       c0000007f<>+0(SB), Y15, Y15
-	VPSLLD       $0x17, Y15, Y15
-	VMOVAPS      Y15, Y13
-	VFMADD231PS  Y15, Y14, Y13
-	VMOVUPS      c3f800000<>+0(SB), Y18
-	VADDPS       Y18, Y13, Y16
-	VSUBPS       Y18, Y16, Y17
-	VSUBPS       Y17, Y13, Y17
-	VMOVUPS      c3fba7efa<>+0(SB), Y13
-	VFMADD231PS  cbf000000<>+0(SB), Y16, Y13
-	VADDPS       Y18, Y14, Y14
-	VDIVPS       Y16, Y14, Y18
-	VFNMADD231PS Y16, Y18, Y14
-	VFNMADD231PS Y17, Y18, Y14
-	VFMADD231PS  Y13, Y14, Y18
-	VMULPS       Y15, Y18, Y13
-	VMOVUPS      c3f800000<>+0(SB), Y14
-	VSUBPS       Y13, Y14, Y13
-	VMULPS       Y10, Y13, Y13
-	VMULPS       Y11, Y13, Y13
-	VSUBPS       Y13, Y14, Y13
-	VMULPS       Y18, Y13, Y13
-	VPSRLD       $0x01, Y12, Y10
-	VPSUBD       Y10, Y12, Y11
-	VPSLLD       $0x17, Y10, Y10
-	VMULPS       Y10, Y13, Y13
-	VPSLLD       $0x17, Y11, Y11
-	VMULPS       Y11, Y13, Y13
-	VMOVUPS      c3f800000<>+0(SB), Y10
-	VSUBPS       Y13, Y10, Y10
-	VBLENDVPS    Y8, Y13, Y10, Y8
-	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          one
-
-part:
-	TESTQ        AX, AX
-	JZ           end
-	LEAQ         lanes<>+32(SB), DI
-	SHLQ         $0x02, AX
-	SUBQ         AX, DI
-	VMOVUPS      (DI), Y8
-	VMASKMOVPS   (DX)(SI*1), Y8, Y9
-	VMASKMOVPS   (BX)(SI*1), Y8, Y10
-	VANDPS       c7fffffff<>+0(SB), Y9, Y11
-	VMOVUPS      c4131999a<>+0(SB), Y12
-	VMINPS       Y11, Y12, Y11
-	VMULPS       Y11, Y11, Y12
-	VMOVAPS      Y11, Y13
-	VFMSUB213PS  Y12, Y11, Y13
-	VMOVUPS      c41b2e92f<>+0(SB), Y14
-	VADDPS       Y14, Y12, Y15
-	VMAXPS       Y14, Y12, Y16
-	VMINPS       Y14, Y12, Y14
-	VSUBPS       Y16, Y15, Y16
-	VSUBPS       Y16, Y14, Y14
-	VADDPS       Y14, Y13, Y13
-	VADDPS       c355d9ed8<>+0(SB), Y13, Y13
-	VMULPS       cbd922279<>+0(SB), Y11, Y12
-	VMOVAPS      Y11, Y14
-	VFMSUB132PS  cbd922279<>+0(SB), Y12, Y14
-	VFMADD231PS  cb124d8b5<>+0(SB), Y11, Y14
-	VMULPS       Y12, Y15, Y16
-	VMOVAPS      Y12, Y17
-	VFMSUB213PS  Y16, Y15, Y17
-	VFMADD231PS  Y12, Y13, Y17
-	VFMADD231PS  Y14, Y15, Y17
-	VMOVUPS      c3fcc422a<>+0(SB), Y12
-	VMULPS       Y11, Y11, Y13
-	VFMADD231PS  c3e5b33b6<>+0(SB), Y13, Y12
-	VMOVAPS      Y0, Y13
-	VFMADD231PS  Y1, Y16, Y13
-	VSUBPS       Y0, Y13, Y0
-	VFMADD231PS  Y2, Y0, Y16
-	VFMADD231PS  Y3, Y0, Y17
-	VADDPS       Y17, Y16, Y16
-	VMULPS       Y16, Y16, Y0
+	VMULPS       Y15, Y15, Y0
 	VMOVAPS      Y4, Y1
 	VMOVAPS      Y5, Y2
-	VFMADD213PS  Y6, Y16, Y2
+	VFMADD213PS  Y6, Y15, Y2
 	VFMADD231PS  Y0, Y1, Y2
 	VMOVAPS      Y7, Y1
-	VFMADD213PS  c3efffffe<>+0(SB), Y16, Y1
+	VFMADD213PS  c3efffffe<>+0(SB), Y15, Y1
 	VFMADD231PS  Y0, Y2, Y1
-	VFMADD213PS  Y16, Y0, Y1
-	VMAXPS       c4b400080<>+0(SB), Y13, Y2
+	VFMADD213PS  Y15, Y0, Y1
+	VMAXPS       c4b400080<>+0(SB), Y12, Y2
 	VPSUBD       c0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMOVAPS      Y2, Y0
@@ -4639,20 +5109,21 @@ part:
 	VMULPS       Y2, Y5, Y0
 	VMOVUPS      c3f800000<>+0(SB), Y1
 	VSUBPS       Y0, Y1, Y0
+	VMULPS       Y10, Y0, Y0
 	VMULPS       Y11, Y0, Y0
-	VMULPS       Y12, Y0, Y0
 	VSUBPS       Y0, Y1, Y0
 	VMULPS       Y5, Y0, Y0
-	VPSRLD       $0x01, Y13, Y1
-	VPSUBD       Y1, Y13, Y2
+	VPSRLD       $0x01, Y12, Y1
+	VPSUBD       Y1, Y12, Y2
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y1
-	VSUBPS       Y0, Y1, Y1
-	VBLENDVPS    Y9, Y0, Y1, Y0
-	VMULPS       Y10, Y0, Y0
+	VMASKMOVPS   (BX)(SI*1), Y8, Y1
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y0, Y2, Y2
+	VBLENDVPS    Y9, Y0, Y2, Y0
+	VMULPS       Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y8, (CX)(SI*1)
 
 end:
@@ -4716,8 +5187,97 @@ one:
 	CMPQ         AX, $0x08
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Y8
+	VANDPS       c7fffffff<>+0(SB), Y8, Y9
+	VMOVUPS      c4131999a<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VMULPS       Y9, Y9, Y10
+	VMOVAPS      Y9, Y11
+	VFMSUB213PS  Y10, Y9, Y11
+	VMOVUPS      c41b2e92f<>+0(SB), Y12
+	VADDPS       Y12, Y10, Y13
+	VMAXPS       Y12, Y10, Y14
+	VMINPS       Y12, Y10, Y12
+	VSUBPS       Y14, Y13, Y14
+	VSUBPS       Y14, Y12, Y12
+	VADDPS       Y12, Y11, Y11
+	VADDPS       c355d9ed8<>+0(SB), Y11, Y11
+	VMULPS       cbd922279<>+0(SB), Y9, Y10
+	VMOVAPS      Y9, Y12
+	VFMSUB132PS  cbd922279<>+0(SB), Y10, Y12
+	VFMADD231PS  cb124d8b5<>+0(SB), Y9, Y12
+	VMULPS       Y10, Y13, Y14
+	VMOVAPS      Y10, Y15
+	VFMSUB213PS  Y14, Y13, Y15
+	VFMADD231PS  Y10, Y11, Y15
+	VFMADD231PS  Y12, Y13, Y15
+	VMOVUPS      c3fcc422a<>+0(SB), Y10
+	VMULPS       Y9, Y9, Y11
+	VFMADD231PS  c3e5b33b6<>+0(SB), Y11, Y10
+	VMOVAPS      Y0, Y11
+	VFMADD231PS  Y1, Y14, Y11
+	VSUBPS       Y0, Y11, Y12
+	VFMADD231PS  Y2, Y12, Y14
+	VFMADD231PS  Y3, Y12, Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y14, Y14, Y12
+	VMOVAPS      Y4, Y13
+	VMOVAPS      Y5, Y15
+	VFMADD213PS  Y6, Y14, Y15
+	VFMADD231PS  Y12, Y13, Y15
+	VMOVAPS      Y7, Y13
+	VFMADD213PS  c3efffffe<>+0(SB), Y14, Y13
+	VFMADD231PS  Y12, Y15, Y13
+	VFMADD213PS  Y14, Y12, Y13
+	VMAXPS       c4b400080<>+0(SB), Y11, Y14
+	VPSUBD       c0000007f<>+0(SB), Y14, Y14
+	VPSLLD       $0x17, Y14, Y14
+	VMOVAPS      Y14, Y12
+	VFMADD231PS  Y14, Y13, Y12
+	VMOVUPS      c3f800000<>+0(SB), Y17
+	VADDPS       Y17, Y12, Y15
+	VSUBPS       Y17, Y15, Y16
+	VSUBPS       Y16, Y12, Y16
+	VMOVUPS      c3fba7efa<>+0(SB), Y12
+	VFMADD231PS  cbf000000<>+0(SB), Y15, Y12
+	VADDPS       Y17, Y13, Y13
+	VDIVPS       Y15, Y13, Y17
+	VFNMADD231PS Y15, Y17, Y13
+	VFNMADD231PS Y16, Y17, Y13
+	VFMADD231PS  Y12, Y13, Y17
+	VMULPS       Y14, Y17, Y12
+	VMOVUPS      c3f800000<>+0(SB), Y13
+	VSUBPS       Y12, Y13, Y12
+	VMULPS       Y9, Y12, Y12
+	VMULPS       Y10, Y12, Y12
+	VSUBPS       Y12, Y13, Y12
+	VMULPS       Y17, Y12, Y12
+	VPSRLD       $0x01, Y11, Y9
+	VPSUBD       Y9, Y11, Y10
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y12, Y12
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y12, Y12
 	VMOVUPS      (BX)(SI*1), Y9
-	VANDPS       c7fffffff<>+0(SB), Y8, Y10
+	VMOVUPS      c3f800000<>+0(SB), Y10
+	VSUBPS       Y12, Y10, Y10
+	VBLENDVPS    Y8, Y12, Y10, Y8
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      (CX)(SI*1), Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (CX)(SI*1)
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JMP          one
+
+part:
+	TESTQ        AX, AX
+	JZ           end
+	LEAQ         lanes<>+32(SB), DI
+	SHLQ         $0x02, AX
+	SUBQ         AX, DI
+	VMOVUPS      (DI), Y8
+	VMASKMOVPS   (DX)(SI*1), Y8, Y9
+	VANDPS       c7fffffff<>+0(SB), Y9, Y10
 	VMOVUPS      c4131999a<>+0(SB), Y11
 	VMINPS       Y10, Y11, Y10
 	VMULPS       Y10, Y10, Y11
@@ -4745,110 +5305,20 @@ one:
 	VFMADD231PS  c3e5b33b6<>+0(SB), Y12, Y11
 	VMOVAPS      Y0, Y12
 	VFMADD231PS  Y1, Y15, Y12
-	VSUBPS       Y0, Y12, Y13
-	VFMADD231PS  Y2, Y13, Y15
-	VFMADD231PS  Y3, Y13, Y16
+	VSUBPS       Y0, Y12, Y0
+	VFMADD231PS  Y2, Y0, Y15
+	VFMADD231PS  Y3, Y0, Y16
 	VADDPS       Y16, Y15, Y15
-	VMULPS       Y15, Y15, Y13
-	VMOVAPS      Y4, Y14
-	VMOVAPS      Y5, Y16
-	VFMADD213PS  Y6, Y15, Y16
-	VFMADD231PS  Y13, Y14, Y16
-	VMOVAPS      Y7, Y14
-	VFMADD213PS  c3efffffe<>+0(SB), Y15, Y14
-	VFMADD231PS  Y13, Y16, Y14
-	VFMADD213PS  Y15, Y13, Y14
-	VMAXPS       c4b400080<>+0(SB), Y12, Y15
-	VPSUBD       c0000007f<>+0(SB), Y15, Y15
-	VPSLLD       $0x17, Y15, Y15
-	VMOVAPS      Y15, Y13
-	VFMADD231PS  Y15, Y14, Y13
-	VMOVUPS      c3f800000<>+0(SB), Y18
-	VADDPS       Y18, Y13, Y16
-	VSUBPS       Y18, Y16, Y17
-	VSUBPS       Y17, Y13, Y17
-	VMOVUPS      c3fba7efa<>+0(SB), Y13
-	VFMADD231PS  cbf000000<>+0(SB), Y16, Y13
-	VADDPS       Y18, Y14, Y14
-	VDIVPS       Y16, Y14, Y18
-	VFNMADD231PS Y16, Y18, Y14
-	VFNMADD231PS Y17, Y18, Y14
-	VFMADD231PS  Y13, Y14, Y18
-	VMULPS       Y15, Y18, Y13
-	VMOVUPS      c3f800000<>+0(SB), Y14
-	VSUBPS       Y13, Y14, Y13
-	VMULPS       Y10, Y13, Y13
-	VMULPS       Y11, Y13, Y13
-	VSUBPS       Y13, Y14, Y13
-	VMULPS       Y18, Y13, Y13
-	VPSRLD       $0x01, Y12, Y10
-	VPSUBD       Y10, Y12, Y11
-	VPSLLD       $0x17, Y10, Y10
-	VMULPS       Y10, Y13, Y13
-	VPSLLD       $0x17, Y11, Y11
-	VMULPS       Y11, Y13, Y13
-	VMOVUPS      c3f800000<>+0(SB), Y10
-	VSUBPS       Y13, Y10, Y10
-	VBLENDVPS    Y8, Y13, Y10, Y8
-	VMULPS       Y9, Y8, Y8
-	VMOVUPS      (CX)(SI*1), Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      Y8, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          one
-
-part:
-	TESTQ        AX, AX
-	JZ           end
-	LEAQ         lanes<>+32(SB), DI
-	SHLQ         $0x02, AX
-	SUBQ         AX, DI
-	VMOVUPS      (DI), Y8
-	VMASKMOVPS   (DX)(SI*1), Y8, Y9
-	VMASKMOVPS   (BX)(SI*1), Y8, Y10
-	VANDPS       c7fffffff<>+0(SB), Y9, Y11
-	VMOVUPS      c4131999a<>+0(SB), Y12
-	VMINPS       Y11, Y12, Y11
-	VMULPS       Y11, Y11, Y12
-	VMOVAPS      Y11, Y13
-	VFMSUB213PS  Y12, Y11, Y13
-	VMOVUPS      c41b2e92f<>+0(SB), Y14
-	VADDPS       Y14, Y12, Y15
-	VMAXPS       Y14, Y12, Y16
-	VMINPS       Y14, Y12, Y14
-	VSUBPS       Y16, Y15, Y16
-	VSUBPS       Y16, Y14, Y14
-	VADDPS       Y14, Y13, Y13
-	VADDPS       c355d9ed8<>+0(SB), Y13, Y13
-	VMULPS       cbd922279<>+0(SB), Y11, Y12
-	VMOVAPS      Y11, Y14
-	VFMSUB132PS  cbd922279<>+0(SB), Y12, Y14
-	VFMADD231PS  cb124d8b5<>+0(SB), Y11, Y14
-	VMULPS       Y12, Y15, Y16
-	VMOVAPS      Y12, Y17
-	VFMSUB213PS  Y16, Y15, Y17
-	VFMADD231PS  Y12, Y13, Y17
-	VFMADD231PS  Y14, Y15, Y17
-	VMOVUPS      c3fcc422a<>+0(SB), Y12
-	VMULPS       Y11, Y11, Y13
-	VFMADD231PS  c3e5b33b6<>+0(SB), Y13, Y12
-	VMOVAPS      Y0, Y13
-	VFMADD231PS  Y1, Y16, Y13
-	VSUBPS       Y0, Y13, Y0
-	VFMADD231PS  Y2, Y0, Y16
-	VFMADD231PS  Y3, Y0, Y17
-	VADDPS       Y17, Y16, Y16
-	VMULPS       Y16, Y16, Y0
+	VMULPS       Y15, Y15, Y0
 	VMOVAPS      Y4, Y1
 	VMOVAPS      Y5, Y2
-	VFMADD213PS  Y6, Y16, Y2
+	VFMADD213PS  Y6, Y15, Y2
 	VFMADD231PS  Y0, Y1, Y2
 	VMOVAPS      Y7, Y1
-	VFMADD213PS  c3efffffe<>+0(SB), Y16, Y1
+	VFMADD213PS  c3efffffe<>+0(SB), Y15, Y1
 	VFMADD231PS  Y0, Y2, Y1
-	VFMADD213PS  Y16, Y0, Y1
-	VMAXPS       c4b400080<>+0(SB), Y13, Y2
+	VFMADD213PS  Y15, Y0, Y1
+	VMAXPS       c4b400080<>+0(SB), Y12, Y2
 	VPSUBD       c0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMOVAPS      Y2, Y0
@@ -4867,20 +5337,21 @@ part:
 	VMULPS       Y2, Y5, Y0
 	VMOVUPS      c3f800000<>+0(SB), Y1
 	VSUBPS       Y0, Y1, Y0
+	VMULPS       Y10, Y0, Y0
 	VMULPS       Y11, Y0, Y0
-	VMULPS       Y12, Y0, Y0
 	VSUBPS       Y0, Y1, Y0
 	VMULPS       Y5, Y0, Y0
-	VPSRLD       $0x01, Y13, Y1
-	VPSUBD       Y1, Y13, Y2
+	VPSRLD       $0x01, Y12, Y1
+	VPSUBD       Y1, Y12, Y2
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y1
-	VSUBPS       Y0, Y1, Y1
-	VBLENDVPS    Y9, Y0, Y1, Y0
-	VMULPS       Y10, Y0, Y0
+	VMASKMOVPS   (BX)(SI*1), Y8, Y1
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y0, Y2, Y2
+	VBLENDVPS    Y9, Y0, Y2, Y0
+	VMULPS       Y1, Y0, Y0
 	VMASKMOVPS   (CX)(SI*1), Y8, Y1
 	VADDPS       Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y8, (CX)(SI*1)
@@ -4910,41 +5381,41 @@ one:
 	CMPQ         AX, $0x08
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Y8
-	VMOVUPS      (BX)(SI*1), Y9
-	VORPS        c80000000<>+0(SB), Y8, Y10
-	VMAXPS       Y10, Y0, Y10
-	VMOVAPS      Y4, Y11
-	VFMADD231PS  Y5, Y10, Y11
-	VSUBPS       Y4, Y11, Y12
-	VFMADD231PS  Y6, Y12, Y10
-	VFMADD231PS  Y7, Y12, Y10
-	VMOVUPS      c3ab520b6<>+0(SB), Y12
-	VFMADD213PS  c3c091ce5<>+0(SB), Y10, Y12
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y10, Y12
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y10, Y12
-	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y12
-	VFMADD213PS  Y1, Y10, Y12
-	VFMADD213PS  Y1, Y10, Y12
-	VMOVAPS      Y12, Y10
-	VPSRLD       $0x01, Y11, Y12
-	VPSUBD       Y12, Y11, Y11
-	VPSLLD       $0x17, Y12, Y12
-	VMULPS       Y12, Y10, Y10
+	VORPS        c80000000<>+0(SB), Y8, Y9
+	VMAXPS       Y9, Y0, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y5, Y9, Y10
+	VSUBPS       Y4, Y10, Y11
+	VFMADD231PS  Y6, Y11, Y9
+	VFMADD231PS  Y7, Y11, Y9
+	VMOVUPS      c3ab520b6<>+0(SB), Y11
+	VFMADD213PS  c3c091ce5<>+0(SB), Y9, Y11
+	VFMADD213PS  c3d2aac5e<>+0(SB), Y9, Y11
+	VFMADD213PS  c3e2aaa49<>+0(SB), Y9, Y11
+	VFMADD213PS  c3efffffe<>+0(SB), Y9, Y11
+	VFMADD213PS  Y1, Y9, Y11
+	VFMADD213PS  Y1, Y9, Y11
+	VMOVAPS      Y11, Y9
+	VPSRLD       $0x01, Y10, Y11
+	VPSUBD       Y11, Y10, Y10
 	VPSLLD       $0x17, Y11, Y11
-	VMULPS       Y11, Y10, Y10
-	VMOVAPS      Y1, Y12
-	VADDPS       Y12, Y10, Y11
-	VBLENDVPS    Y8, Y10, Y12, Y8
-	VDIVPS       Y11, Y8, Y13
-	VSUBPS       Y12, Y11, Y12
-	VSUBPS       Y12, Y10, Y10
-	VFNMADD231PS Y11, Y13, Y8
-	VFNMADD231PS Y10, Y13, Y8
-	VMOVAPS      Y2, Y10
-	VFMADD231PS  Y3, Y11, Y10
-	VFMADD231PS  Y10, Y8, Y13
-	VMULPS       Y9, Y13, Y13
-	VMOVUPS      Y13, (CX)(SI*1)
+	VMULPS       Y11, Y9, Y9
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VMOVAPS      Y1, Y11
+	VADDPS       Y11, Y9, Y10
+	VBLENDVPS    Y8, Y9, Y11, Y8
+	VDIVPS       Y10, Y8, Y12
+	VSUBPS       Y11, Y10, Y11
+	VSUBPS       Y11, Y9, Y9
+	VFNMADD231PS Y10, Y12, Y8
+	VFNMADD231PS Y9, Y12, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  Y3, Y10, Y9
+	VFMADD231PS  Y9, Y8, Y12
+	VMOVUPS      (BX)(SI*1), Y8
+	VMULPS       Y8, Y12, Y12
+	VMOVUPS      Y12, (CX)(SI*1)
 	ADDQ         $0x20, SI
 	SUBQ         $0x08, AX
 	JMP          one
@@ -4957,40 +5428,40 @@ part:
 	SUBQ         AX, DI
 	VMOVUPS      (DI), Y8
 	VMASKMOVPS   (DX)(SI*1), Y8, Y9
-	VMASKMOVPS   (BX)(SI*1), Y8, Y10
-	VORPS        c80000000<>+0(SB), Y9, Y11
-	VMAXPS       Y11, Y0, Y11
+	VORPS        c80000000<>+0(SB), Y9, Y10
+	VMAXPS       Y10, Y0, Y10
 	VMOVAPS      Y4, Y0
-	VFMADD231PS  Y5, Y11, Y0
+	VFMADD231PS  Y5, Y10, Y0
 	VSUBPS       Y4, Y0, Y4
-	VFMADD231PS  Y6, Y4, Y11
-	VFMADD231PS  Y7, Y4, Y11
+	VFMADD231PS  Y6, Y4, Y10
+	VFMADD231PS  Y7, Y4, Y10
 	VMOVUPS      c3ab520b6<>+0(SB), Y4
-	VFMADD213PS  c3c091ce5<>+0(SB), Y11, Y4
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y11, Y4
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y11, Y4
-	VFMADD213PS  c3efffffe<>+0(SB), Y11, Y4
-	VFMADD213PS  Y1, Y11, Y4
-	VFMADD213PS  Y1, Y11, Y4
-	VMOVAPS      Y4, Y11
+	VFMADD213PS  c3c091ce5<>+0(SB), Y10, Y4
+	VFMADD213PS  c3d2aac5e<>+0(SB), Y10, Y4
+	VFMADD213PS  c3e2aaa49<>+0(SB), Y10, Y4
+	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y4
+	VFMADD213PS  Y1, Y10, Y4
+	VFMADD213PS  Y1, Y10, Y4
+	VMOVAPS      Y4, Y10
 	VPSRLD       $0x01, Y0, Y4
 	VPSUBD       Y4, Y0, Y0
 	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y11, Y11
+	VMULPS       Y4, Y10, Y10
 	VPSLLD       $0x17, Y0, Y0
-	VMULPS       Y0, Y11, Y11
+	VMULPS       Y0, Y10, Y10
 	VMOVAPS      Y1, Y1
-	VADDPS       Y1, Y11, Y0
-	VBLENDVPS    Y9, Y11, Y1, Y4
+	VADDPS       Y1, Y10, Y0
+	VBLENDVPS    Y9, Y10, Y1, Y4
 	VDIVPS       Y0, Y4, Y5
 	VSUBPS       Y1, Y0, Y1
-	VSUBPS       Y1, Y11, Y11
+	VSUBPS       Y1, Y10, Y10
 	VFNMADD231PS Y0, Y5, Y4
-	VFNMADD231PS Y11, Y5, Y4
+	VFNMADD231PS Y10, Y5, Y4
 	VMOVAPS      Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VFMADD231PS  Y1, Y4, Y5
-	VMULPS       Y10, Y5, Y5
+	VMASKMOVPS   (BX)(SI*1), Y8, Y0
+	VMULPS       Y0, Y5, Y5
 	VMASKMOVPS   Y5, Y8, (CX)(SI*1)
 
 end:
@@ -5018,43 +5489,43 @@ one:
 	CMPQ         AX, $0x08
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Y8
-	VMOVUPS      (BX)(SI*1), Y9
-	VORPS        c80000000<>+0(SB), Y8, Y10
-	VMAXPS       Y10, Y0, Y10
-	VMOVAPS      Y4, Y11
-	VFMADD231PS  Y5, Y10, Y11
-	VSUBPS       Y4, Y11, Y12
-	VFMADD231PS  Y6, Y12, Y10
-	VFMADD231PS  Y7, Y12, Y10
-	VMOVUPS      c3ab520b6<>+0(SB), Y12
-	VFMADD213PS  c3c091ce5<>+0(SB), Y10, Y12
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y10, Y12
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y10, Y12
-	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y12
-	VFMADD213PS  Y1, Y10, Y12
-	VFMADD213PS  Y1, Y10, Y12
-	VMOVAPS      Y12, Y10
-	VPSRLD       $0x01, Y11, Y12
-	VPSUBD       Y12, Y11, Y11
-	VPSLLD       $0x17, Y12, Y12
-	VMULPS       Y12, Y10, Y10
+	VORPS        c80000000<>+0(SB), Y8, Y9
+	VMAXPS       Y9, Y0, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y5, Y9, Y10
+	VSUBPS       Y4, Y10, Y11
+	VFMADD231PS  Y6, Y11, Y9
+	VFMADD231PS  Y7, Y11, Y9
+	VMOVUPS      c3ab520b6<>+0(SB), Y11
+	VFMADD213PS  c3c091ce5<>+0(SB), Y9, Y11
+	VFMADD213PS  c3d2aac5e<>+0(SB), Y9, Y11
+	VFMADD213PS  c3e2aaa49<>+0(SB), Y9, Y11
+	VFMADD213PS  c3efffffe<>+0(SB), Y9, Y11
+	VFMADD213PS  Y1, Y9, Y11
+	VFMADD213PS  Y1, Y9, Y11
+	VMOVAPS      Y11, Y9
+	VPSRLD       $0x01, Y10, Y11
+	VPSUBD       Y11, Y10, Y10
 	VPSLLD       $0x17, Y11, Y11
-	VMULPS       Y11, Y10, Y10
-	VMOVAPS      Y1, Y12
-	VADDPS       Y12, Y10, Y11
-	VBLENDVPS    Y8, Y10, Y12, Y8
-	VDIVPS       Y11, Y8, Y13
-	VSUBPS       Y12, Y11, Y12
-	VSUBPS       Y12, Y10, Y10
-	VFNMADD231PS Y11, Y13, Y8
-	VFNMADD231PS Y10, Y13, Y8
-	VMOVAPS      Y2, Y10
-	VFMADD231PS  Y3, Y11, Y10
-	VFMADD231PS  Y10, Y8, Y13
-	VMULPS       Y9, Y13, Y13
+	VMULPS       Y11, Y9, Y9
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VMOVAPS      Y1, Y11
+	VADDPS       Y11, Y9, Y10
+	VBLENDVPS    Y8, Y9, Y11, Y8
+	VDIVPS       Y10, Y8, Y12
+	VSUBPS       Y11, Y10, Y11
+	VSUBPS       Y11, Y9, Y9
+	VFNMADD231PS Y10, Y12, Y8
+	VFNMADD231PS Y9, Y12, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  Y3, Y10, Y9
+	VFMADD231PS  Y9, Y8, Y12
+	VMOVUPS      (BX)(SI*1), Y8
+	VMULPS       Y8, Y12, Y12
 	VMOVUPS      (CX)(SI*1), Y8
-	VADDPS       Y8, Y13, Y13
-	VMOVUPS      Y13, (CX)(SI*1)
+	VADDPS       Y8, Y12, Y12
+	VMOVUPS      Y12, (CX)(SI*1)
 	ADDQ         $0x20, SI
 	SUBQ         $0x08, AX
 	JMP          one
@@ -5067,40 +5538,40 @@ part:
 	SUBQ         AX, DI
 	VMOVUPS      (DI), Y8
 	VMASKMOVPS   (DX)(SI*1), Y8, Y9
-	VMASKMOVPS   (BX)(SI*1), Y8, Y10
-	VORPS        c80000000<>+0(SB), Y9, Y11
-	VMAXPS       Y11, Y0, Y11
+	VORPS        c80000000<>+0(SB), Y9, Y10
+	VMAXPS       Y10, Y0, Y10
 	VMOVAPS      Y4, Y0
-	VFMADD231PS  Y5, Y11, Y0
+	VFMADD231PS  Y5, Y10, Y0
 	VSUBPS       Y4, Y0, Y4
-	VFMADD231PS  Y6, Y4, Y11
-	VFMADD231PS  Y7, Y4, Y11
+	VFMADD231PS  Y6, Y4, Y10
+	VFMADD231PS  Y7, Y4, Y10
 	VMOVUPS      c3ab520b6<>+0(SB), Y4
-	VFMADD213PS  c3c091ce5<>+0(SB), Y11, Y4
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y11, Y4
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y11, Y4
-	VFMADD213PS  c3efffffe<>+0(SB), Y11, Y4
-	VFMADD213PS  Y1, Y11, Y4
-	VFMADD213PS  Y1, Y11, Y4
-	VMOVAPS      Y4, Y11
+	VFMADD213PS  c3c091ce5<>+0(SB), Y10, Y4
+	VFMADD213PS  c3d2aac5e<>+0(SB), Y10, Y4
+	VFMADD213PS  c3e2aaa49<>+0(SB), Y10, Y4
+	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y4
+	VFMADD213PS  Y1, Y10, Y4
+	VFMADD213PS  Y1, Y10, Y4
+	VMOVAPS      Y4, Y10
 	VPSRLD       $0x01, Y0, Y4
 	VPSUBD       Y4, Y0, Y0
 	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y11, Y11
+	VMULPS       Y4, Y10, Y10
 	VPSLLD       $0x17, Y0, Y0
-	VMULPS       Y0, Y11, Y11
+	VMULPS       Y0, Y10, Y10
 	VMOVAPS      Y1, Y1
-	VADDPS       Y1, Y11, Y0
-	VBLENDVPS    Y9, Y11, Y1, Y4
+	VADDPS       Y1, Y10, Y0
+	VBLENDVPS    Y9, Y10, Y1, Y4
 	VDIVPS       Y0, Y4, Y5
 	VSUBPS       Y1, Y0, Y1
-	VSUBPS       Y1, Y11, Y11
+	VSUBPS       Y1, Y10, Y10
 	VFNMADD231PS Y0, Y5, Y4
-	VFNMADD231PS Y11, Y5, Y4
+	VFNMADD231PS Y10, Y5, Y4
 	VMOVAPS      Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VFMADD231PS  Y1, Y4, Y5
-	VMULPS       Y10, Y5, Y5
+	VMASKMOVPS   (BX)(SI*1), Y8, Y0
+	VMULPS       Y0, Y5, Y5
 	VMASKMOVPS   (CX)(SI*1), Y8, Y0
 	VADDPS       Y0, Y5, Y5
 	VMASKMOVPS   Y5, Y8, (CX)(SI*1)

@@ -3084,90 +3084,172 @@ TEXT ·avx512GELU(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS belowa<>+0(SB), Z0
-	VMOVUPS belowb<>+0(SB), Z1
-	VMOVUPS belowc<>+0(SB), Z2
-	VMOVUPS belowd<>+0(SB), Z3
-	VMOVUPS belowe<>+0(SB), Z4
-	VMOVUPS belowf<>+0(SB), Z5
-	VMOVUPS belowg<>+0(SB), Z6
-	VMOVUPS belowh<>+0(SB), Z7
-	VMOVUPS c4168cccd<>+0(SB), Z8
-	VMOVUPS c3f800000<>+0(SB), Z9
-	VMOVUPS c3f83d70a<>+0(SB), Z10
-	VMOVUPS cbf000000<>+0(SB), Z11
-	VMOVUPS c4b4000fe<>+0(SB), Z12
-	VMOVUPS c3fb8aa3b<>+0(SB), Z13
-	VMOVUPS cbf317200<>+0(SB), Z14
-	VMOVUPS cb5bfbe8e<>+0(SB), Z15
-	VMOVUPS c3ab520b6<>+0(SB), Z16
-	VMOVUPS c3c091ce5<>+0(SB), Z17
-	VMOVUPS c3d2aac5e<>+0(SB), Z18
-	VMOVUPS c3e2aaa49<>+0(SB), Z19
-	VMOVUPS c3efffffe<>+0(SB), Z20
+	VMOVUPS bella<>+0(SB), Z0
+	VMOVUPS bellb<>+0(SB), Z1
+	VMOVUPS bellc<>+0(SB), Z2
+	VMOVUPS belld<>+0(SB), Z3
+	VMOVUPS belle<>+0(SB), Z4
+	VMOVUPS bellf<>+0(SB), Z5
+	VMOVUPS bellg<>+0(SB), Z6
+	VMOVUPS c3fa3d70a<>+0(SB), Z7
+	VMOVUPS c3fa00000<>+0(SB), Z8
+	VMOVUPS c4b400000<>+0(SB), Z9
+	VMOVUPS cbf38aa3b<>+0(SB), Z10
+	VMOVUPS c3fb17200<>+0(SB), Z11
 	XORQ    BX, BX
+
+several:
+	CMPQ        AX, $0x00000020
+	JLT         one
+	VMOVUPS     (DX)(BX*1), Z12
+	VMOVUPS     64(DX)(BX*1), Z13
+	VPANDD      c7fffffff<>+0(SB), Z12, Z14
+	VPANDD      c7fffffff<>+0(SB), Z13, Z15
+	VPMAXUD     Z14, Z15, Z15
+	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNZ         one
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z12, Z14
+	VMOVAPS     Z9, Z20
+	VMULPS      Z12, Z12, Z15
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMOVAPS     Z8, Z21
+	VFMADD231PS Z7, Z13, Z21
+	VMOVAPS     Z9, Z23
+	VMULPS      Z13, Z13, Z22
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VFMADD231PS Z10, Z22, Z23
+	VPERMPS     Z0, Z14, Z24
+	VSUBPS      Z24, Z12, Z24
+	VPERMPS     Z6, Z14, Z25
+	VSUBPS      Z9, Z20, Z15
+	VPERMPS     Z0, Z21, Z26
+	VSUBPS      Z26, Z13, Z26
+	VPERMPS     Z6, Z21, Z27
+	VSUBPS      Z9, Z23, Z22
+	VPERMPS     Z5, Z14, Z28
+	VFMADD213PS Z28, Z24, Z25
+	VMULPS      Z11, Z15, Z28
+	VPERMPS     Z5, Z21, Z29
+	VFMADD213PS Z29, Z26, Z27
+	VMULPS      Z11, Z22, Z29
+	VPERMPS     Z4, Z14, Z30
+	VFMADD213PS Z30, Z24, Z25
+	VFMADD231PS Z12, Z12, Z28
+	VPERMPS     Z4, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS Z13, Z13, Z29
+	VPERMPS     Z3, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VFMADD231PS c363fbe8e<>+0(SB), Z15, Z28
+	VPERMPS     Z3, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS c363fbe8e<>+0(SB), Z22, Z29
+	VPERMPS     Z2, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VMOVUPS     c37b520b6<>+0(SB), Z12
+	VFMADD213PS cb9891ce5<>+0(SB), Z28, Z12
+	VPERMPS     Z2, Z21, Z13
+	VFMADD213PS Z13, Z26, Z27
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z29, Z13
+	VPERMPS     Z1, Z14, Z14
+	VMOVAPS     Z14, Z15
+	VFMADD231PS Z24, Z25, Z15
+	VFMADD213PS c3b2aac5e<>+0(SB), Z28, Z12
+	VPERMPS     Z1, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD213PS c3b2aac5e<>+0(SB), Z29, Z13
+	VSUBPS      Z15, Z14, Z14
+	VFMADD213PS Z14, Z24, Z25
+	VFMADD213PS cbcaaaa49<>+0(SB), Z28, Z12
+	VSUBPS      Z22, Z21, Z21
+	VFMADD213PS Z21, Z26, Z27
+	VFMADD213PS cbcaaaa49<>+0(SB), Z29, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z28, Z12
+	VFMADD213PS c3dfffffe<>+0(SB), Z29, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z28, Z12
+	VFMADD213PS cbf000000<>+0(SB), Z29, Z13
+	VMULPS      Z28, Z12, Z12
+	VMULPS      Z29, Z13, Z13
+	VFMADD213PS Z25, Z15, Z12
+	VFMADD213PS Z27, Z22, Z13
+	VADDPS      Z15, Z12, Z12
+	VADDPS      Z22, Z13, Z13
+	VPSLLD      $0x17, Z20, Z20
+	VPADDD      Z20, Z12, Z12
+	VMOVUPS     (DX)(BX*1), Z14
+	VPXORD      Z16, Z16, Z16
+	VPMAXSD     Z14, Z16, Z14
+	VSUBPS      Z12, Z14, Z14
+	VMOVUPS     Z14, (CX)(BX*1)
+	VPSLLD      $0x17, Z23, Z23
+	VPADDD      Z23, Z13, Z13
+	VMOVUPS     64(DX)(BX*1), Z12
+	VPXORD      Z17, Z17, Z17
+	VPMAXSD     Z12, Z17, Z12
+	VSUBPS      Z13, Z12, Z12
+	VMOVUPS     Z12, 64(CX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, AX
+	JMP         several
 
 one:
 	CMPQ        AX, $0x10
 	JLT         part
-	VMOVUPS     (DX)(BX*1), Z21
-	VPANDD      c7fffffff<>+0(SB), Z21, Z22
-	VMINPS      Z22, Z8, Z22
-	VMOVAPS     Z9, Z23
-	VFMADD231PS Z10, Z22, Z23
-	VPSRLD      $0x15, Z23, Z23
-	VPERMPS     Z0, Z23, Z24
-	VSUBPS      Z24, Z22, Z24
-	VMULPS      Z24, Z24, Z25
-	VPERMPS     Z7, Z23, Z26
-	VPERMPS     Z6, Z23, Z27
-	VPERMPS     Z5, Z23, Z28
-	VFMADD213PS Z28, Z24, Z27
-	VFMADD231PS Z25, Z26, Z27
-	VPERMPS     Z4, Z23, Z26
-	VPERMPS     Z3, Z23, Z28
-	VFMADD213PS Z28, Z24, Z26
-	VFMADD231PS Z25, Z27, Z26
-	VPERMPS     Z2, Z23, Z25
-	VFMADD213PS Z25, Z24, Z26
-	VPERMPS     Z1, Z23, Z23
-	VMOVAPS     Z23, Z25
-	VFMADD231PS Z24, Z26, Z25
-	VSUBPS      Z25, Z23, Z23
-	VFMADD213PS Z23, Z24, Z26
-	VMULPS      Z11, Z22, Z23
-	VMULPS      Z23, Z22, Z24
-	VMOVAPS     Z23, Z23
-	VFMSUB213PS Z24, Z22, Z23
-	VMOVAPS     Z12, Z27
-	VFMADD231PS Z13, Z24, Z27
-	VSUBPS      Z12, Z27, Z27
-	VFMADD231PS Z14, Z27, Z24
-	VFMADD231PS Z15, Z27, Z23
-	VADDPS      Z23, Z24, Z24
-	VMULPS      Z24, Z24, Z23
-	VMOVAPS     Z16, Z28
-	VMOVAPS     Z17, Z31
-	VFMADD213PS Z18, Z24, Z31
-	VFMADD231PS Z23, Z28, Z31
-	VMOVAPS     Z19, Z28
-	VFMADD213PS Z20, Z24, Z28
-	VFMADD231PS Z23, Z31, Z28
-	VFMADD213PS Z24, Z23, Z28
-	VMULPS      Z22, Z25, Z23
-	VMOVAPS     Z22, Z24
-	VFMSUB213PS Z23, Z25, Z24
-	VFMADD231PS Z26, Z22, Z24
-	VFMADD231PS Z28, Z23, Z24
-	VADDPS      Z23, Z24, Z23
-	VSCALEFPS   Z27, Z23, Z23
-	VPXORD      Z29, Z29, Z29
-	VMAXPS      Z21, Z29, Z21
-	VSUBPS      Z23, Z21, Z21
-	VMOVUPS     Z21, (CX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z20
+	VMULPS      Z13, Z13, Z15
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPERMPS     Z0, Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     Z6, Z14, Z21
+	VSUBPS      c4b4000fe<>+0(SB), Z20, Z20
+	VPERMPS     Z5, Z14, Z22
+	VFMADD213PS Z22, Z15, Z21
+	VMULPS      Z11, Z20, Z22
+	VPERMPS     Z4, Z14, Z23
+	VFMADD213PS Z23, Z15, Z21
+	VFMADD231PS Z13, Z13, Z22
+	VPERMPS     Z3, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VFMADD231PS c363fbe8e<>+0(SB), Z20, Z22
+	VPERMPS     Z2, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z22, Z13
+	VPERMPS     Z1, Z14, Z14
+	VMOVAPS     Z14, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VFMADD213PS c3b2aac5e<>+0(SB), Z22, Z13
+	VSUBPS      Z23, Z14, Z14
+	VFMADD213PS Z14, Z15, Z21
+	VFMADD213PS cbcaaaa49<>+0(SB), Z22, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z22, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z22, Z13
+	VMULPS      Z22, Z13, Z13
+	VFMADD213PS Z21, Z23, Z13
+	VADDPS      Z23, Z13, Z13
+	VSCALEFPS   Z20, Z13, Z13
+	VPXORD      Z18, Z18, Z18
+	VPMAXSD     Z12, Z18, Z12
+	VSUBPS      Z13, Z12, Z12
+	VMOVUPS     Z12, (CX)(BX*1)
 	ADDQ        $0x40, BX
 	SUBQ        $0x10, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3175,209 +3257,378 @@ part:
 	MOVL        $0x0000ffff, SI
 	BZHIL       AX, SI, SI
 	KMOVW       SI, K1
-	VMOVUPS.Z   (DX)(BX*1), K1, Z21
-	VPANDD      c7fffffff<>+0(SB), Z21, Z22
-	VMINPS      Z22, Z8, Z22
-	VMOVAPS     Z9, Z8
-	VFMADD231PS Z10, Z22, Z8
+	VMOVUPS.Z   (DX)(BX*1), K1, Z9
+	VPANDD      c7fffffff<>+0(SB), Z9, Z12
+	VMOVUPS     c4168cccd<>+0(SB), Z13
+	VMINPS      Z12, Z13, Z12
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z7, Z12, Z8
+	VMOVUPS     c4b4000fe<>+0(SB), Z13
+	VMULPS      Z12, Z12, Z7
 	VPSRLD      $0x15, Z8, Z8
+	VFMADD231PS Z10, Z7, Z13
 	VPERMPS     Z0, Z8, Z0
-	VSUBPS      Z0, Z22, Z0
-	VMULPS      Z0, Z0, Z9
-	VPERMPS     Z7, Z8, Z7
+	VSUBPS      Z0, Z12, Z0
 	VPERMPS     Z6, Z8, Z6
+	VSUBPS      c4b4000fe<>+0(SB), Z13, Z7
 	VPERMPS     Z5, Z8, Z5
 	VFMADD213PS Z5, Z0, Z6
-	VFMADD231PS Z9, Z7, Z6
+	VMULPS      Z11, Z7, Z5
 	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z6
+	VFMADD231PS Z12, Z12, Z5
 	VPERMPS     Z3, Z8, Z3
-	VFMADD213PS Z3, Z0, Z4
-	VFMADD231PS Z9, Z6, Z4
+	VFMADD213PS Z3, Z0, Z6
+	VFMADD231PS c363fbe8e<>+0(SB), Z7, Z5
 	VPERMPS     Z2, Z8, Z2
-	VFMADD213PS Z2, Z0, Z4
+	VFMADD213PS Z2, Z0, Z6
+	VMOVUPS     c37b520b6<>+0(SB), Z2
+	VFMADD213PS cb9891ce5<>+0(SB), Z5, Z2
 	VPERMPS     Z1, Z8, Z1
-	VMOVAPS     Z1, Z2
-	VFMADD231PS Z0, Z4, Z2
-	VSUBPS      Z2, Z1, Z1
-	VFMADD213PS Z1, Z0, Z4
-	VMULPS      Z11, Z22, Z0
-	VMULPS      Z0, Z22, Z1
-	VMOVAPS     Z0, Z0
-	VFMSUB213PS Z1, Z22, Z0
-	VMOVAPS     Z12, Z3
-	VFMADD231PS Z13, Z1, Z3
-	VSUBPS      Z12, Z3, Z3
-	VFMADD231PS Z14, Z3, Z1
-	VFMADD231PS Z15, Z3, Z0
-	VADDPS      Z0, Z1, Z1
-	VMULPS      Z1, Z1, Z0
-	VMOVAPS     Z16, Z5
-	VMOVAPS     Z17, Z6
-	VFMADD213PS Z18, Z1, Z6
-	VFMADD231PS Z0, Z5, Z6
-	VMOVAPS     Z19, Z5
-	VFMADD213PS Z20, Z1, Z5
-	VFMADD231PS Z0, Z6, Z5
-	VFMADD213PS Z1, Z0, Z5
-	VMULPS      Z22, Z2, Z0
-	VMOVAPS     Z22, Z1
-	VFMSUB213PS Z0, Z2, Z1
-	VFMADD231PS Z4, Z22, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VADDPS      Z0, Z1, Z0
-	VSCALEFPS   Z3, Z0, Z0
-	VPXORD      Z30, Z30, Z30
-	VMAXPS      Z21, Z30, Z21
-	VSUBPS      Z0, Z21, Z21
-	VMOVUPS     Z21, K1, (CX)(BX*1)
+	VMOVAPS     Z1, Z3
+	VFMADD231PS Z0, Z6, Z3
+	VFMADD213PS c3b2aac5e<>+0(SB), Z5, Z2
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z1, Z0, Z6
+	VFMADD213PS cbcaaaa49<>+0(SB), Z5, Z2
+	VFMADD213PS c3dfffffe<>+0(SB), Z5, Z2
+	VFMADD213PS cbf000000<>+0(SB), Z5, Z2
+	VMULPS      Z5, Z2, Z2
+	VFMADD213PS Z6, Z3, Z2
+	VADDPS      Z3, Z2, Z2
+	VSCALEFPS   Z7, Z2, Z2
+	VPXORD      Z19, Z19, Z19
+	VPMAXSD     Z9, Z19, Z9
+	VSUBPS      Z2, Z9, Z9
+	VMOVUPS     Z9, K1, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA belowa<>+0(SB)/4, $0x3f9b8000
-DATA belowa<>+4(SB)/4, $0x3fd88000
-DATA belowa<>+8(SB)/4, $0x400b7000
-DATA belowa<>+12(SB)/4, $0x402a4000
-DATA belowa<>+16(SB)/4, $0x405ae000
-DATA belowa<>+20(SB)/4, $0x408b2000
-DATA belowa<>+24(SB)/4, $0x40ab6000
-DATA belowa<>+28(SB)/4, $0x40ca7000
-DATA belowa<>+32(SB)/4, $0x40f96000
-DATA belowa<>+36(SB)/4, $0x411ab000
-DATA belowa<>+40(SB)/4, $0x413af000
-DATA belowa<>+44(SB)/4, $0x4158e000
-DATA belowa<>+48(SB)/4, $0x3df40000
-DATA belowa<>+52(SB)/4, $0x3eba8000
-DATA belowa<>+56(SB)/4, $0x3f1b8000
-DATA belowa<>+60(SB)/4, $0x3f582000
-GLOBL belowa<>(SB), RODATA|NOPTR, $64
+DATA bella<>+0(SB)/4, $0x3f472000
+DATA bella<>+4(SB)/4, $0x3f94e800
+DATA bella<>+8(SB)/4, $0x3fc90000
+DATA bella<>+12(SB)/4, $0x3ff93000
+DATA bella<>+16(SB)/4, $0x40223000
+DATA bella<>+20(SB)/4, $0x4054cc00
+DATA bella<>+24(SB)/4, $0x40833200
+DATA bella<>+28(SB)/4, $0x409c6e00
+DATA bella<>+32(SB)/4, $0x40c24000
+DATA bella<>+36(SB)/4, $0x40f45000
+DATA bella<>+40(SB)/4, $0x41131e00
+DATA bella<>+44(SB)/4, $0x412bf600
+DATA bella<>+48(SB)/4, $0x4151ec00
+DATA bella<>+52(SB)/4, $0x00000000
+DATA bella<>+56(SB)/4, $0x3e952000
+DATA bella<>+60(SB)/4, $0x3ef56000
+GLOBL bella<>(SB), RODATA|NOPTR, $64
 
-DATA belowb<>+0(SB)/4, $0x3e7055f0
-DATA belowb<>+4(SB)/4, $0x3e42430b
-DATA belowb<>+8(SB)/4, $0x3e2150ad
-DATA belowb<>+12(SB)/4, $0x3e0995eb
-DATA belowb<>+16(SB)/4, $0x3dde43c6
-DATA belowb<>+20(SB)/4, $0x3db34027
-DATA belowb<>+24(SB)/4, $0x3d93b814
-DATA belowb<>+28(SB)/4, $0x3d7c47d2
-DATA belowb<>+32(SB)/4, $0x3d4e63dc
-DATA belowb<>+36(SB)/4, $0x3d2743fd
-DATA belowb<>+40(SB)/4, $0x3d0adb70
-DATA belowb<>+44(SB)/4, $0x3cefd0e2
-DATA belowb<>+48(SB)/4, $0x3ee95f56
-DATA belowb<>+52(SB)/4, $0x3ec3c6f2
-DATA belowb<>+56(SB)/4, $0x3ea7588f
-DATA belowb<>+60(SB)/4, $0x3e91b4b2
-GLOBL belowb<>(SB), RODATA|NOPTR, $64
+DATA bellb<>+0(SB)/4, $0x3e6b55b7
+DATA bellb<>+4(SB)/4, $0x3e8f5d62
+DATA bellb<>+8(SB)/4, $0x3ea07b20
+DATA bellb<>+12(SB)/4, $0x3eaaf1f3
+DATA bellb<>+16(SB)/4, $0x3eb56000
+DATA bellb<>+20(SB)/4, $0x3ebd5a69
+DATA bellb<>+24(SB)/4, $0x3ec1cf45
+DATA bellb<>+28(SB)/4, $0x3ec49ba3
+DATA bellb<>+32(SB)/4, $0x3ec71d61
+DATA bellb<>+36(SB)/4, $0x3ec8ebb6
+DATA bellb<>+40(SB)/4, $0x3ec9ec6b
+DATA bellb<>+44(SB)/4, $0x3eca88c0
+DATA bellb<>+48(SB)/4, $0x3ecb178a
+DATA bellb<>+52(SB)/4, $0x00000000
+DATA bellb<>+56(SB)/4, $0x3defde4b
+DATA bellb<>+60(SB)/4, $0x3e2de224
+GLOBL bellb<>(SB), RODATA|NOPTR, $64
 
-DATA belowc<>+0(SB)/4, $0xbde917da
-DATA belowc<>+4(SB)/4, $0xbd9fe1db
-DATA belowc<>+8(SB)/4, $0xbd643b39
-DATA belowc<>+12(SB)/4, $0xbd2a1214
-DATA belowc<>+16(SB)/4, $0xbce39f7d
-DATA belowc<>+20(SB)/4, $0xbc96daf4
-DATA belowc<>+24(SB)/4, $0xbc4f6e9b
-DATA belowc<>+28(SB)/4, $0xbc1863d0
-DATA belowc<>+32(SB)/4, $0xbbcd68cf
-DATA belowc<>+36(SB)/4, $0xbb8797f1
-DATA belowc<>+40(SB)/4, $0xbb3b77b7
-DATA belowc<>+44(SB)/4, $0xbb0c0a14
-DATA belowc<>+48(SB)/4, $0xbeb0744e
-DATA belowc<>+52(SB)/4, $0xbe84f1f2
-DATA belowc<>+56(SB)/4, $0xbe4d37be
-DATA belowc<>+60(SB)/4, $0xbe227efa
-GLOBL belowc<>(SB), RODATA|NOPTR, $64
+DATA bellc<>+0(SB)/4, $0x3e27d87f
+DATA bellc<>+4(SB)/4, $0x3dd196a1
+DATA bellc<>+8(SB)/4, $0x3d85cf5a
+DATA bellc<>+12(SB)/4, $0x3d37a524
+DATA bellc<>+16(SB)/4, $0x3cd94a9f
+DATA bellc<>+20(SB)/4, $0x3c6c796c
+DATA bellc<>+24(SB)/4, $0x3c0de189
+DATA bellc<>+28(SB)/4, $0x3bb47ddc
+DATA bellc<>+32(SB)/4, $0x3b49ef93
+DATA bellc<>+36(SB)/4, $0x3ad58046
+DATA bellc<>+40(SB)/4, $0x3a7b7e80
+DATA bellc<>+44(SB)/4, $0x3a204175
+DATA bellc<>+48(SB)/4, $0x39b30908
+DATA bellc<>+52(SB)/4, $0x3f000000
+DATA bellc<>+56(SB)/4, $0x3ea3dcc6
+DATA bellc<>+60(SB)/4, $0x3e7a60b3
+GLOBL bellc<>(SB), RODATA|NOPTR, $64
 
-DATA belowd<>+0(SB)/4, $0x3d457ff2
-DATA belowd<>+4(SB)/4, $0x3cec31e0
-DATA belowd<>+8(SB)/4, $0x3c9402cb
-DATA belowd<>+12(SB)/4, $0x3c43db43
-DATA belowd<>+16(SB)/4, $0x3bdd3673
-DATA belowd<>+20(SB)/4, $0x3b748ab8
-DATA belowd<>+24(SB)/4, $0x3b0db695
-DATA belowd<>+28(SB)/4, $0x3ab44f50
-DATA belowd<>+32(SB)/4, $0x3a497cdd
-DATA belowd<>+36(SB)/4, $0x39d9afdc
-DATA belowd<>+40(SB)/4, $0x397b5aa1
-DATA belowd<>+44(SB)/4, $0x3922b397
-DATA belowd<>+48(SB)/4, $0x3e545a4d
-DATA belowd<>+52(SB)/4, $0x3e1359d3
-DATA belowd<>+56(SB)/4, $0x3dd209d1
-DATA belowd<>+60(SB)/4, $0x3d9a3a92
-GLOBL belowd<>(SB), RODATA|NOPTR, $64
+DATA belld<>+0(SB)/4, $0xbdd7cdc4
+DATA belld<>+4(SB)/4, $0xbd735347
+DATA belld<>+8(SB)/4, $0xbd0c1850
+DATA belld<>+12(SB)/4, $0xbcaf7ede
+DATA belld<>+16(SB)/4, $0xbc359964
+DATA belld<>+20(SB)/4, $0xbba7aa13
+DATA belld<>+24(SB)/4, $0xbb2e0f17
+DATA belld<>+28(SB)/4, $0xbac1e1d6
+DATA belld<>+32(SB)/4, $0xba35eaa6
+DATA belld<>+36(SB)/4, $0xb99dbc4c
+DATA belld<>+40(SB)/4, $0xb91d109c
+DATA belld<>+44(SB)/4, $0xb8ad2a01
+DATA belld<>+48(SB)/4, $0xb8201ad1
+DATA belld<>+52(SB)/4, $0xbecc41dc
+DATA belld<>+56(SB)/4, $0xbe70db14
+DATA belld<>+60(SB)/4, $0xbe2ea302
+GLOBL belld<>(SB), RODATA|NOPTR, $64
 
-DATA belowe<>+0(SB)/4, $0xbc96d505
-DATA belowe<>+4(SB)/4, $0xbc200518
-DATA belowe<>+8(SB)/4, $0xbbb2a7b4
-DATA belowe<>+12(SB)/4, $0xbb545f07
-DATA belowe<>+16(SB)/4, $0xbacd440c
-DATA belowe<>+20(SB)/4, $0xba3f890c
-DATA belowe<>+24(SB)/4, $0xb9bcc35c
-DATA belowe<>+28(SB)/4, $0xb95130e9
-DATA belowe<>+32(SB)/4, $0xb8c2e091
-DATA belowe<>+36(SB)/4, $0xb82d102b
-DATA belowe<>+40(SB)/4, $0xb7a75c62
-DATA belowe<>+44(SB)/4, $0xb73c1097
-DATA belowe<>+48(SB)/4, $0xbdda6765
-DATA belowe<>+52(SB)/4, $0xbd8d7a14
-DATA belowe<>+56(SB)/4, $0xbd3c8f79
-DATA belowe<>+60(SB)/4, $0xbd01da22
-GLOBL belowe<>(SB), RODATA|NOPTR, $64
+DATA belle<>+0(SB)/4, $0x3d5fc6ea
+DATA belle<>+4(SB)/4, $0x3ce67992
+DATA belle<>+8(SB)/4, $0x3c71e3d3
+DATA belle<>+12(SB)/4, $0x3c0b8674
+DATA belle<>+16(SB)/4, $0x3b7f7c5f
+DATA belle<>+20(SB)/4, $0x3aca8617
+DATA belle<>+24(SB)/4, $0x3a37863f
+DATA belle<>+28(SB)/4, $0x39b43215
+DATA belle<>+32(SB)/4, $0x390ec4c3
+DATA belle<>+36(SB)/4, $0x384c48af
+DATA belle<>+40(SB)/4, $0x37ac9ad3
+DATA belle<>+44(SB)/4, $0x37250d81
+DATA belle<>+48(SB)/4, $0x367d05c6
+DATA belle<>+52(SB)/4, $0x3e7fe1ec
+DATA belle<>+56(SB)/4, $0x3e0c79b2
+DATA belle<>+60(SB)/4, $0x3dc295dd
+GLOBL belle<>(SB), RODATA|NOPTR, $64
 
-DATA belowf<>+0(SB)/4, $0x3bd3b3b1
-DATA belowf<>+4(SB)/4, $0x3b4a1686
-DATA belowf<>+8(SB)/4, $0x3aca866b
-DATA belowf<>+12(SB)/4, $0x3a5a4664
-DATA belowf<>+16(SB)/4, $0x39b6b53f
-DATA belowf<>+20(SB)/4, $0x39116c2c
-DATA belowf<>+24(SB)/4, $0x38757d41
-DATA belowf<>+28(SB)/4, $0x37ee5e0f
-DATA belowf<>+32(SB)/4, $0x3739f10a
-DATA belowf<>+36(SB)/4, $0x36885805
-DATA belowf<>+40(SB)/4, $0x35dd6b5a
-DATA belowf<>+44(SB)/4, $0x355848be
-DATA belowf<>+48(SB)/4, $0x3d45245a
-DATA belowf<>+52(SB)/4, $0x3cf31cab
-DATA belowf<>+56(SB)/4, $0x3c98a0e2
-DATA belowf<>+60(SB)/4, $0x3c43884c
-GLOBL belowf<>(SB), RODATA|NOPTR, $64
+DATA bellf<>+0(SB)/4, $0xbcca4a10
+DATA bellf<>+4(SB)/4, $0xbc3fa5a5
+DATA bellf<>+8(SB)/4, $0xbbb8b3ed
+DATA bellf<>+12(SB)/4, $0xbb456745
+DATA bellf<>+16(SB)/4, $0xbaa33ac7
+DATA bellf<>+20(SB)/4, $0xb9df9c7d
+DATA bellf<>+24(SB)/4, $0xb931a565
+DATA bellf<>+28(SB)/4, $0xb89a4fbb
+DATA bellf<>+32(SB)/4, $0xb7d3538c
+DATA bellf<>+36(SB)/4, $0xb6f9072f
+DATA bellf<>+40(SB)/4, $0xb6321e95
+DATA bellf<>+44(SB)/4, $0xb5940f40
+DATA bellf<>+48(SB)/4, $0xb4bf5cf8
+DATA bellf<>+52(SB)/4, $0xbe065653
+DATA bellf<>+56(SB)/4, $0xbd8c6ea6
+DATA bellf<>+60(SB)/4, $0xbd3a9a3e
+GLOBL bellf<>(SB), RODATA|NOPTR, $64
 
-DATA belowg<>+0(SB)/4, $0xbb0bb151
-DATA belowg<>+4(SB)/4, $0xba6f7063
-DATA belowg<>+8(SB)/4, $0xb9dacb45
-DATA belowg<>+12(SB)/4, $0xb95627bd
-DATA belowg<>+16(SB)/4, $0xb89f6639
-DATA belowg<>+20(SB)/4, $0xb7d90adf
-DATA belowg<>+24(SB)/4, $0xb71d8fd7
-DATA belowg<>+28(SB)/4, $0xb685ca28
-DATA belowg<>+32(SB)/4, $0xb5b31eec
-DATA belowg<>+36(SB)/4, $0xb4d8aaf3
-DATA belowg<>+40(SB)/4, $0xb4137354
-DATA belowg<>+44(SB)/4, $0xb378a743
-DATA belowg<>+48(SB)/4, $0xbca5e6f3
-DATA belowg<>+52(SB)/4, $0xbc3fa615
-DATA belowg<>+56(SB)/4, $0xbbe7b93b
-DATA belowg<>+60(SB)/4, $0xbb8fea7b
-GLOBL belowg<>(SB), RODATA|NOPTR, $64
+DATA bellg<>+0(SB)/4, $0x3c226ab0
+DATA bellg<>+4(SB)/4, $0x3b8cd15c
+DATA bellg<>+8(SB)/4, $0x3b017d4a
+DATA bellg<>+12(SB)/4, $0x3a7affdc
+DATA bellg<>+16(SB)/4, $0x39bc1ae8
+DATA bellg<>+20(SB)/4, $0x38e43c8a
+DATA bellg<>+24(SB)/4, $0x381ee9ac
+DATA bellg<>+28(SB)/4, $0x3777d8b9
+DATA bellg<>+32(SB)/4, $0x369339cc
+DATA bellg<>+36(SB)/4, $0x3590316b
+DATA bellg<>+40(SB)/4, $0x34af68a5
+DATA bellg<>+44(SB)/4, $0x33f993da
+DATA bellg<>+48(SB)/4, $0x330c0cb8
+DATA bellg<>+52(SB)/4, $0x3d51be0e
+DATA bellg<>+56(SB)/4, $0x3cfa4d30
+DATA bellg<>+60(SB)/4, $0x3c9cc1ca
+GLOBL bellg<>(SB), RODATA|NOPTR, $64
 
-DATA belowh<>+0(SB)/4, $0x3a2f7f38
-DATA belowh<>+4(SB)/4, $0x394f3169
-DATA belowh<>+8(SB)/4, $0x3905c852
-DATA belowh<>+12(SB)/4, $0x38684576
-DATA belowh<>+16(SB)/4, $0x37880cf7
-DATA belowh<>+20(SB)/4, $0x36981a57
-DATA belowh<>+24(SB)/4, $0x35c82f24
-DATA belowh<>+28(SB)/4, $0x35088c74
-DATA belowh<>+32(SB)/4, $0x3429f836
-DATA belowh<>+36(SB)/4, $0x3325f604
-DATA belowh<>+40(SB)/4, $0x323f72d6
-DATA belowh<>+44(SB)/4, $0x318c1266
-DATA belowh<>+48(SB)/4, $0x3cfbe0af
-DATA belowh<>+52(SB)/4, $0x3b95697d
-DATA belowh<>+56(SB)/4, $0x3b4a8caf
-DATA belowh<>+60(SB)/4, $0x3c21aa36
-GLOBL belowh<>(SB), RODATA|NOPTR, $64
+DATA c3fa3d70a<>+0(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+4(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+8(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+12(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+16(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+20(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+24(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+28(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+32(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+36(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+40(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+44(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+48(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+52(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+56(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+60(SB)/4, $0x3fa3d70a
+GLOBL c3fa3d70a<>(SB), RODATA|NOPTR, $64
+
+DATA c3fa00000<>+0(SB)/4, $0x3fa00000
+DATA c3fa00000<>+4(SB)/4, $0x3fa00000
+DATA c3fa00000<>+8(SB)/4, $0x3fa00000
+DATA c3fa00000<>+12(SB)/4, $0x3fa00000
+DATA c3fa00000<>+16(SB)/4, $0x3fa00000
+DATA c3fa00000<>+20(SB)/4, $0x3fa00000
+DATA c3fa00000<>+24(SB)/4, $0x3fa00000
+DATA c3fa00000<>+28(SB)/4, $0x3fa00000
+DATA c3fa00000<>+32(SB)/4, $0x3fa00000
+DATA c3fa00000<>+36(SB)/4, $0x3fa00000
+DATA c3fa00000<>+40(SB)/4, $0x3fa00000
+DATA c3fa00000<>+44(SB)/4, $0x3fa00000
+DATA c3fa00000<>+48(SB)/4, $0x3fa00000
+DATA c3fa00000<>+52(SB)/4, $0x3fa00000
+DATA c3fa00000<>+56(SB)/4, $0x3fa00000
+DATA c3fa00000<>+60(SB)/4, $0x3fa00000
+GLOBL c3fa00000<>(SB), RODATA|NOPTR, $64
+
+DATA cbf38aa3b<>+0(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+4(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+8(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+12(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+16(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+20(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+24(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+28(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+32(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+36(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+40(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+44(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+48(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+52(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+56(SB)/4, $0xbf38aa3b
+DATA cbf38aa3b<>+60(SB)/4, $0xbf38aa3b
+GLOBL cbf38aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA c3fb17200<>+0(SB)/4, $0x3fb17200
+DATA c3fb17200<>+4(SB)/4, $0x3fb17200
+DATA c3fb17200<>+8(SB)/4, $0x3fb17200
+DATA c3fb17200<>+12(SB)/4, $0x3fb17200
+DATA c3fb17200<>+16(SB)/4, $0x3fb17200
+DATA c3fb17200<>+20(SB)/4, $0x3fb17200
+DATA c3fb17200<>+24(SB)/4, $0x3fb17200
+DATA c3fb17200<>+28(SB)/4, $0x3fb17200
+DATA c3fb17200<>+32(SB)/4, $0x3fb17200
+DATA c3fb17200<>+36(SB)/4, $0x3fb17200
+DATA c3fb17200<>+40(SB)/4, $0x3fb17200
+DATA c3fb17200<>+44(SB)/4, $0x3fb17200
+DATA c3fb17200<>+48(SB)/4, $0x3fb17200
+DATA c3fb17200<>+52(SB)/4, $0x3fb17200
+DATA c3fb17200<>+56(SB)/4, $0x3fb17200
+DATA c3fb17200<>+60(SB)/4, $0x3fb17200
+GLOBL c3fb17200<>(SB), RODATA|NOPTR, $64
+
+DATA c414ccccd<>+0(SB)/4, $0x414ccccd
+DATA c414ccccd<>+4(SB)/4, $0x414ccccd
+DATA c414ccccd<>+8(SB)/4, $0x414ccccd
+DATA c414ccccd<>+12(SB)/4, $0x414ccccd
+DATA c414ccccd<>+16(SB)/4, $0x414ccccd
+DATA c414ccccd<>+20(SB)/4, $0x414ccccd
+DATA c414ccccd<>+24(SB)/4, $0x414ccccd
+DATA c414ccccd<>+28(SB)/4, $0x414ccccd
+DATA c414ccccd<>+32(SB)/4, $0x414ccccd
+DATA c414ccccd<>+36(SB)/4, $0x414ccccd
+DATA c414ccccd<>+40(SB)/4, $0x414ccccd
+DATA c414ccccd<>+44(SB)/4, $0x414ccccd
+DATA c414ccccd<>+48(SB)/4, $0x414ccccd
+DATA c414ccccd<>+52(SB)/4, $0x414ccccd
+DATA c414ccccd<>+56(SB)/4, $0x414ccccd
+DATA c414ccccd<>+60(SB)/4, $0x414ccccd
+GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
+
+DATA c363fbe8e<>+0(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+4(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+8(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+12(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+16(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+20(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+24(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+28(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+32(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+36(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+40(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+44(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+48(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+52(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+56(SB)/4, $0x363fbe8e
+DATA c363fbe8e<>+60(SB)/4, $0x363fbe8e
+GLOBL c363fbe8e<>(SB), RODATA|NOPTR, $64
+
+DATA c37b520b6<>+0(SB)/4, $0x37b520b6
+DATA c37b520b6<>+4(SB)/4, $0x37b520b6
+DATA c37b520b6<>+8(SB)/4, $0x37b520b6
+DATA c37b520b6<>+12(SB)/4, $0x37b520b6
+DATA c37b520b6<>+16(SB)/4, $0x37b520b6
+DATA c37b520b6<>+20(SB)/4, $0x37b520b6
+DATA c37b520b6<>+24(SB)/4, $0x37b520b6
+DATA c37b520b6<>+28(SB)/4, $0x37b520b6
+DATA c37b520b6<>+32(SB)/4, $0x37b520b6
+DATA c37b520b6<>+36(SB)/4, $0x37b520b6
+DATA c37b520b6<>+40(SB)/4, $0x37b520b6
+DATA c37b520b6<>+44(SB)/4, $0x37b520b6
+DATA c37b520b6<>+48(SB)/4, $0x37b520b6
+DATA c37b520b6<>+52(SB)/4, $0x37b520b6
+DATA c37b520b6<>+56(SB)/4, $0x37b520b6
+DATA c37b520b6<>+60(SB)/4, $0x37b520b6
+GLOBL c37b520b6<>(SB), RODATA|NOPTR, $64
+
+DATA cb9891ce5<>+0(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+4(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+8(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+12(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+16(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+20(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+24(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+28(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+32(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+36(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+40(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+44(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+48(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+52(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+56(SB)/4, $0xb9891ce5
+DATA cb9891ce5<>+60(SB)/4, $0xb9891ce5
+GLOBL cb9891ce5<>(SB), RODATA|NOPTR, $64
+
+DATA c3b2aac5e<>+0(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+4(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+8(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+12(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+16(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+20(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+24(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+28(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+32(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+36(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+40(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+44(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+48(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+52(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+56(SB)/4, $0x3b2aac5e
+DATA c3b2aac5e<>+60(SB)/4, $0x3b2aac5e
+GLOBL c3b2aac5e<>(SB), RODATA|NOPTR, $64
+
+DATA cbcaaaa49<>+0(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+4(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+8(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+12(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+16(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+20(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+24(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+28(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+32(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+36(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+40(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+44(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+48(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+52(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+56(SB)/4, $0xbcaaaa49
+DATA cbcaaaa49<>+60(SB)/4, $0xbcaaaa49
+GLOBL cbcaaaa49<>(SB), RODATA|NOPTR, $64
+
+DATA c3dfffffe<>+0(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+4(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+8(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+12(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+16(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+20(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+24(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+28(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+32(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+36(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+40(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+44(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+48(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+52(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+56(SB)/4, $0x3dfffffe
+DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
+GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
 DATA c4168cccd<>+0(SB)/4, $0x4168cccd
 DATA c4168cccd<>+4(SB)/4, $0x4168cccd
@@ -3397,24 +3648,6 @@ DATA c4168cccd<>+56(SB)/4, $0x4168cccd
 DATA c4168cccd<>+60(SB)/4, $0x4168cccd
 GLOBL c4168cccd<>(SB), RODATA|NOPTR, $64
 
-DATA c3f83d70a<>+0(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+4(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+8(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+12(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+16(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+20(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+24(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+28(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+32(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+36(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+40(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+44(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+48(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+52(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+56(SB)/4, $0x3f83d70a
-DATA c3f83d70a<>+60(SB)/4, $0x3f83d70a
-GLOBL c3f83d70a<>(SB), RODATA|NOPTR, $64
-
 // func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·avx512GELUBack(SB), NOSPLIT, $0-36
@@ -3422,86 +3655,169 @@ TEXT ·avx512GELUBack(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS belowa<>+0(SB), Z0
-	VMOVUPS belowb<>+0(SB), Z1
-	VMOVUPS belowc<>+0(SB), Z2
-	VMOVUPS belowd<>+0(SB), Z3
-	VMOVUPS belowe<>+0(SB), Z4
-	VMOVUPS belowf<>+0(SB), Z5
-	VMOVUPS belowg<>+0(SB), Z6
-	VMOVUPS belowh<>+0(SB), Z7
-	VMOVUPS c4168cccd<>+0(SB), Z8
-	VMOVUPS c3f800000<>+0(SB), Z9
-	VMOVUPS c3f83d70a<>+0(SB), Z10
-	VMOVUPS cbf000000<>+0(SB), Z11
-	VMOVUPS c4b4000fe<>+0(SB), Z12
-	VMOVUPS c3fb8aa3b<>+0(SB), Z13
-	VMOVUPS cbf317200<>+0(SB), Z14
-	VMOVUPS cb5bfbe8e<>+0(SB), Z15
-	VMOVUPS c3ab520b6<>+0(SB), Z16
-	VMOVUPS c3c091ce5<>+0(SB), Z17
-	VMOVUPS c3d2aac5e<>+0(SB), Z18
-	VMOVUPS c3e2aaa49<>+0(SB), Z19
-	VMOVUPS c3efffffe<>+0(SB), Z20
+	VMOVUPS bellSlopea<>+0(SB), Z0
+	VMOVUPS bellSlopeb<>+0(SB), Z1
+	VMOVUPS bellSlopec<>+0(SB), Z2
+	VMOVUPS bellSloped<>+0(SB), Z3
+	VMOVUPS bellSlopee<>+0(SB), Z4
+	VMOVUPS bellSlopef<>+0(SB), Z5
+	VMOVUPS bellSlopeg<>+0(SB), Z6
+	VMOVUPS c3fa3d70a<>+0(SB), Z7
+	VMOVUPS c3fa00000<>+0(SB), Z8
+	VMOVUPS c4b400000<>+0(SB), Z9
+	VMOVUPS cbf38aa3b<>+0(SB), Z10
+	VMOVUPS c3fb17200<>+0(SB), Z11
 	XORQ    SI, SI
+
+several:
+	CMPQ        AX, $0x00000020
+	JLT         one
+	VMOVUPS     (DX)(SI*1), Z12
+	VMOVUPS     64(DX)(SI*1), Z13
+	VPANDD      c7fffffff<>+0(SB), Z12, Z14
+	VPANDD      c7fffffff<>+0(SB), Z13, Z15
+	VPMAXUD     Z14, Z15, Z15
+	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z15, K1
+	KMOVW       K1, DI
+	TESTL       DI, DI
+	JNZ         one
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z12, Z14
+	VMOVAPS     Z9, Z20
+	VMULPS      Z12, Z12, Z15
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMOVAPS     Z8, Z21
+	VFMADD231PS Z7, Z13, Z21
+	VMOVAPS     Z9, Z23
+	VMULPS      Z13, Z13, Z22
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VFMADD231PS Z10, Z22, Z23
+	VPERMPS     Z0, Z14, Z24
+	VSUBPS      Z24, Z12, Z24
+	VPERMPS     Z6, Z14, Z25
+	VSUBPS      Z9, Z20, Z15
+	VPERMPS     Z0, Z21, Z26
+	VSUBPS      Z26, Z13, Z26
+	VPERMPS     Z6, Z21, Z27
+	VSUBPS      Z9, Z23, Z22
+	VPERMPS     Z5, Z14, Z28
+	VFMADD213PS Z28, Z24, Z25
+	VMULPS      Z11, Z15, Z28
+	VPERMPS     Z5, Z21, Z29
+	VFMADD213PS Z29, Z26, Z27
+	VMULPS      Z11, Z22, Z29
+	VPERMPS     Z4, Z14, Z30
+	VFMADD213PS Z30, Z24, Z25
+	VFMADD231PS Z12, Z12, Z28
+	VPERMPS     Z4, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS Z13, Z13, Z29
+	VPERMPS     Z3, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VFMADD231PS c363fbe8e<>+0(SB), Z15, Z28
+	VPERMPS     Z3, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS c363fbe8e<>+0(SB), Z22, Z29
+	VPERMPS     Z2, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VMOVUPS     c37b520b6<>+0(SB), Z12
+	VFMADD213PS cb9891ce5<>+0(SB), Z28, Z12
+	VPERMPS     Z2, Z21, Z13
+	VFMADD213PS Z13, Z26, Z27
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z29, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z24, Z25
+	VFMADD213PS c3b2aac5e<>+0(SB), Z28, Z12
+	VPERMPS     Z1, Z21, Z14
+	VFMADD213PS Z14, Z26, Z27
+	VFMADD213PS c3b2aac5e<>+0(SB), Z29, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z28, Z12
+	VFMADD213PS cbcaaaa49<>+0(SB), Z29, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z28, Z12
+	VFMADD213PS c3dfffffe<>+0(SB), Z29, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z28, Z12
+	VFMADD213PS cbf000000<>+0(SB), Z29, Z13
+	VMULPS      Z28, Z12, Z12
+	VMULPS      Z29, Z13, Z13
+	VFMADD213PS Z25, Z25, Z12
+	VFMADD213PS Z27, Z27, Z13
+	VPSLLD      $0x17, Z20, Z20
+	VPADDD      Z20, Z12, Z12
+	VMOVUPS     (DX)(SI*1), Z14
+	VMOVUPS     (BX)(SI*1), Z15
+	VMOVUPS     c3f800000<>+0(SB), Z20
+	VSUBPS      Z12, Z20, Z20
+	VPMOVD2M    Z14, K1
+	VBLENDMPS   Z12, Z20, K1, Z16
+	VMULPS      Z15, Z16, Z16
+	VMOVUPS     Z16, (CX)(SI*1)
+	VPSLLD      $0x17, Z23, Z23
+	VPADDD      Z23, Z13, Z13
+	VMOVUPS     64(DX)(SI*1), Z12
+	VMOVUPS     64(BX)(SI*1), Z14
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z12, K1
+	VBLENDMPS   Z13, Z15, K1, Z17
+	VMULPS      Z14, Z17, Z17
+	VMOVUPS     Z17, 64(CX)(SI*1)
+	ADDQ        $0x00000080, SI
+	SUBQ        $0x00000020, AX
+	JMP         several
 
 one:
 	CMPQ        AX, $0x10
 	JLT         part
-	VMOVUPS     (DX)(SI*1), Z21
-	VMOVUPS     (BX)(SI*1), Z22
-	VPANDD      c7fffffff<>+0(SB), Z21, Z23
-	VMINPS      Z23, Z8, Z23
-	VMOVAPS     Z9, Z24
-	VFMADD231PS Z10, Z23, Z24
-	VPSRLD      $0x15, Z24, Z24
-	VPERMPS     Z0, Z24, Z25
-	VSUBPS      Z25, Z23, Z25
-	VMULPS      Z25, Z25, Z26
-	VPERMPS     Z7, Z24, Z27
-	VPERMPS     Z6, Z24, Z28
-	VPERMPS     Z5, Z24, Z29
-	VFMADD213PS Z29, Z25, Z28
-	VFMADD231PS Z26, Z27, Z28
-	VPERMPS     Z4, Z24, Z27
-	VPERMPS     Z3, Z24, Z29
-	VFMADD213PS Z29, Z25, Z27
-	VFMADD231PS Z26, Z28, Z27
-	VPERMPS     Z2, Z24, Z26
-	VFMADD213PS Z26, Z25, Z27
-	VPERMPS     Z1, Z24, Z24
-	VFMADD213PS Z24, Z25, Z27
-	VMULPS      Z11, Z23, Z24
-	VMULPS      Z24, Z23, Z25
-	VMOVAPS     Z24, Z24
-	VFMSUB213PS Z25, Z23, Z24
-	VMOVAPS     Z12, Z26
-	VFMADD231PS Z13, Z25, Z26
-	VSUBPS      Z12, Z26, Z26
-	VFMADD231PS Z14, Z26, Z25
-	VFMADD231PS Z15, Z26, Z24
-	VADDPS      Z24, Z25, Z25
-	VMULPS      Z25, Z25, Z24
-	VMOVAPS     Z16, Z28
-	VMOVAPS     Z17, Z29
-	VFMADD213PS Z18, Z25, Z29
-	VFMADD231PS Z24, Z28, Z29
-	VMOVAPS     Z19, Z28
-	VFMADD213PS Z20, Z25, Z28
-	VFMADD231PS Z24, Z29, Z28
-	VFMADD213PS Z25, Z24, Z28
-	VFMADD231PS cbecc422a<>+0(SB), Z23, Z27
-	VFMADD213PS Z27, Z27, Z28
-	VSCALEFPS   Z26, Z28, Z28
-	VMOVAPS     Z9, Z23
-	VSUBPS      Z28, Z23, Z23
-	VPMOVD2M    Z21, K1
-	VBLENDMPS   Z28, Z23, K1, Z30
-	VMULPS      Z22, Z30, Z30
-	VMOVUPS     Z30, (CX)(SI*1)
+	VMOVUPS     (DX)(SI*1), Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z20
+	VMULPS      Z13, Z13, Z15
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPERMPS     Z0, Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     Z6, Z14, Z21
+	VSUBPS      c4b4000fe<>+0(SB), Z20, Z20
+	VPERMPS     Z5, Z14, Z22
+	VFMADD213PS Z22, Z15, Z21
+	VMULPS      Z11, Z20, Z22
+	VPERMPS     Z4, Z14, Z23
+	VFMADD213PS Z23, Z15, Z21
+	VFMADD231PS Z13, Z13, Z22
+	VPERMPS     Z3, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VFMADD231PS c363fbe8e<>+0(SB), Z20, Z22
+	VPERMPS     Z2, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z22, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z15, Z21
+	VFMADD213PS c3b2aac5e<>+0(SB), Z22, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z22, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z22, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z22, Z13
+	VMULPS      Z22, Z13, Z13
+	VFMADD213PS Z21, Z21, Z13
+	VSCALEFPS   Z20, Z13, Z13
+	VMOVUPS     (BX)(SI*1), Z14
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z12, K1
+	VBLENDMPS   Z13, Z15, K1, Z18
+	VMULPS      Z14, Z18, Z18
+	VMOVUPS     Z18, (CX)(SI*1)
 	ADDQ        $0x40, SI
 	SUBQ        $0x10, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3509,79 +3825,179 @@ part:
 	MOVL        $0x0000ffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
-	VMOVUPS.Z   (DX)(SI*1), K1, Z21
-	VMOVUPS.Z   (BX)(SI*1), K1, Z22
-	VPANDD      c7fffffff<>+0(SB), Z21, Z23
-	VMINPS      Z23, Z8, Z23
-	VMOVAPS     Z9, Z8
-	VFMADD231PS Z10, Z23, Z8
+	VMOVUPS.Z   (DX)(SI*1), K1, Z9
+	VPANDD      c7fffffff<>+0(SB), Z9, Z12
+	VMOVUPS     c4168cccd<>+0(SB), Z13
+	VMINPS      Z12, Z13, Z12
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z7, Z12, Z8
+	VMOVUPS     c4b4000fe<>+0(SB), Z13
+	VMULPS      Z12, Z12, Z7
 	VPSRLD      $0x15, Z8, Z8
+	VFMADD231PS Z10, Z7, Z13
 	VPERMPS     Z0, Z8, Z0
-	VSUBPS      Z0, Z23, Z0
-	VMULPS      Z0, Z0, Z10
-	VPERMPS     Z7, Z8, Z7
+	VSUBPS      Z0, Z12, Z0
 	VPERMPS     Z6, Z8, Z6
+	VSUBPS      c4b4000fe<>+0(SB), Z13, Z7
 	VPERMPS     Z5, Z8, Z5
 	VFMADD213PS Z5, Z0, Z6
-	VFMADD231PS Z10, Z7, Z6
+	VMULPS      Z11, Z7, Z5
 	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z6
+	VFMADD231PS Z12, Z12, Z5
 	VPERMPS     Z3, Z8, Z3
-	VFMADD213PS Z3, Z0, Z4
-	VFMADD231PS Z10, Z6, Z4
+	VFMADD213PS Z3, Z0, Z6
+	VFMADD231PS c363fbe8e<>+0(SB), Z7, Z5
 	VPERMPS     Z2, Z8, Z2
-	VFMADD213PS Z2, Z0, Z4
+	VFMADD213PS Z2, Z0, Z6
+	VMOVUPS     c37b520b6<>+0(SB), Z2
+	VFMADD213PS cb9891ce5<>+0(SB), Z5, Z2
 	VPERMPS     Z1, Z8, Z1
-	VFMADD213PS Z1, Z0, Z4
-	VMULPS      Z11, Z23, Z0
-	VMULPS      Z0, Z23, Z1
-	VMOVAPS     Z0, Z0
-	VFMSUB213PS Z1, Z23, Z0
-	VMOVAPS     Z12, Z2
-	VFMADD231PS Z13, Z1, Z2
-	VSUBPS      Z12, Z2, Z2
-	VFMADD231PS Z14, Z2, Z1
-	VFMADD231PS Z15, Z2, Z0
-	VADDPS      Z0, Z1, Z1
-	VMULPS      Z1, Z1, Z0
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z5
-	VFMADD213PS Z18, Z1, Z5
-	VFMADD231PS Z0, Z3, Z5
-	VMOVAPS     Z19, Z3
-	VFMADD213PS Z20, Z1, Z3
-	VFMADD231PS Z0, Z5, Z3
-	VFMADD213PS Z1, Z0, Z3
-	VFMADD231PS cbecc422a<>+0(SB), Z23, Z4
-	VFMADD213PS Z4, Z4, Z3
-	VSCALEFPS   Z2, Z3, Z3
-	VMOVAPS     Z9, Z0
-	VSUBPS      Z3, Z0, Z0
-	VPMOVD2M    Z21, K2
-	VBLENDMPS   Z3, Z0, K2, Z31
-	VMULPS      Z22, Z31, Z31
-	VMOVUPS     Z31, K1, (CX)(SI*1)
+	VFMADD213PS Z1, Z0, Z6
+	VFMADD213PS c3b2aac5e<>+0(SB), Z5, Z2
+	VFMADD213PS cbcaaaa49<>+0(SB), Z5, Z2
+	VFMADD213PS c3dfffffe<>+0(SB), Z5, Z2
+	VFMADD213PS cbf000000<>+0(SB), Z5, Z2
+	VMULPS      Z5, Z2, Z2
+	VFMADD213PS Z6, Z6, Z2
+	VSCALEFPS   Z7, Z2, Z2
+	VMOVUPS.Z   (BX)(SI*1), K1, Z0
+	VMOVUPS     c3f800000<>+0(SB), Z1
+	VSUBPS      Z2, Z1, Z1
+	VPMOVD2M    Z9, K2
+	VBLENDMPS   Z2, Z1, K2, Z19
+	VMULPS      Z0, Z19, Z19
+	VMOVUPS     Z19, K1, (CX)(SI*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA cbecc422a<>+0(SB)/4, $0xbecc422a
-DATA cbecc422a<>+4(SB)/4, $0xbecc422a
-DATA cbecc422a<>+8(SB)/4, $0xbecc422a
-DATA cbecc422a<>+12(SB)/4, $0xbecc422a
-DATA cbecc422a<>+16(SB)/4, $0xbecc422a
-DATA cbecc422a<>+20(SB)/4, $0xbecc422a
-DATA cbecc422a<>+24(SB)/4, $0xbecc422a
-DATA cbecc422a<>+28(SB)/4, $0xbecc422a
-DATA cbecc422a<>+32(SB)/4, $0xbecc422a
-DATA cbecc422a<>+36(SB)/4, $0xbecc422a
-DATA cbecc422a<>+40(SB)/4, $0xbecc422a
-DATA cbecc422a<>+44(SB)/4, $0xbecc422a
-DATA cbecc422a<>+48(SB)/4, $0xbecc422a
-DATA cbecc422a<>+52(SB)/4, $0xbecc422a
-DATA cbecc422a<>+56(SB)/4, $0xbecc422a
-DATA cbecc422a<>+60(SB)/4, $0xbecc422a
-GLOBL cbecc422a<>(SB), RODATA|NOPTR, $64
+DATA bellSlopea<>+0(SB)/4, $0x3f474000
+DATA bellSlopea<>+4(SB)/4, $0x3f94e800
+DATA bellSlopea<>+8(SB)/4, $0x3fc76800
+DATA bellSlopea<>+12(SB)/4, $0x3ff93800
+DATA bellSlopea<>+16(SB)/4, $0x4022f400
+DATA bellSlopea<>+20(SB)/4, $0x4054e400
+DATA bellSlopea<>+24(SB)/4, $0x40834200
+DATA bellSlopea<>+28(SB)/4, $0x409bf000
+DATA bellSlopea<>+32(SB)/4, $0x40c25400
+DATA bellSlopea<>+36(SB)/4, $0x40f37000
+DATA bellSlopea<>+40(SB)/4, $0x41131c00
+DATA bellSlopea<>+44(SB)/4, $0x412bde00
+DATA bellSlopea<>+48(SB)/4, $0x4150fc00
+DATA bellSlopea<>+52(SB)/4, $0x3dcb0000
+DATA bellSlopea<>+56(SB)/4, $0x3e966000
+DATA bellSlopea<>+60(SB)/4, $0x3efa8000
+GLOBL bellSlopea<>(SB), RODATA|NOPTR, $64
+
+DATA bellSlopeb<>+0(SB)/4, $0xbc77d428
+DATA bellSlopeb<>+4(SB)/4, $0xbe64c454
+DATA bellSlopeb<>+8(SB)/4, $0xbed7763a
+DATA bellSlopeb<>+12(SB)/4, $0xbf1af27d
+DATA bellSlopeb<>+16(SB)/4, $0xbf6062df
+DATA bellSlopeb<>+20(SB)/4, $0xbf9ba15c
+DATA bellSlopeb<>+24(SB)/4, $0xbfc5a4e9
+DATA bellSlopeb<>+28(SB)/4, $0xbfeec188
+DATA bellSlopeb<>+32(SB)/4, $0xc016f3eb
+DATA bellSlopeb<>+36(SB)/4, $0xc03eef1b
+DATA bellSlopeb<>+40(SB)/4, $0xc06801e4
+DATA bellSlopeb<>+44(SB)/4, $0xc087f3a6
+DATA bellSlopeb<>+48(SB)/4, $0xc0a5c60e
+DATA bellSlopeb<>+52(SB)/4, $0x3ed8b39d
+DATA bellSlopeb<>+56(SB)/4, $0x3e918bc2
+DATA bellSlopeb<>+60(SB)/4, $0x3e209e82
+GLOBL bellSlopeb<>(SB), RODATA|NOPTR, $64
+
+DATA bellSlopec<>+0(SB)/4, $0xbf11677e
+DATA bellSlopec<>+4(SB)/4, $0xbf049379
+DATA bellSlopec<>+8(SB)/4, $0xbef87487
+DATA bellSlopec<>+12(SB)/4, $0xbeed90f1
+DATA bellSlopec<>+16(SB)/4, $0xbee2faf2
+DATA bellSlopec<>+20(SB)/4, $0xbedb2725
+DATA bellSlopec<>+24(SB)/4, $0xbed6b2d7
+DATA bellSlopec<>+28(SB)/4, $0xbed3f3d7
+DATA bellSlopec<>+32(SB)/4, $0xbed165f6
+DATA bellSlopec<>+36(SB)/4, $0xbecf9e7b
+DATA bellSlopec<>+40(SB)/4, $0xbece97f8
+DATA bellSlopec<>+44(SB)/4, $0xbecdfc0c
+DATA bellSlopec<>+48(SB)/4, $0xbecd6f6d
+DATA bellSlopec<>+52(SB)/4, $0xbf4083e3
+DATA bellSlopec<>+56(SB)/4, $0xbf2e1343
+DATA bellSlopec<>+60(SB)/4, $0xbf202a58
+GLOBL bellSlopec<>(SB), RODATA|NOPTR, $64
+
+DATA bellSloped<>+0(SB)/4, $0x3da7bce1
+DATA bellSloped<>+4(SB)/4, $0x3d519644
+DATA bellSloped<>+8(SB)/4, $0x3d079159
+DATA bellSloped<>+12(SB)/4, $0x3cb79a09
+DATA bellSloped<>+16(SB)/4, $0x3c571f88
+DATA bellSloped<>+20(SB)/4, $0x3bec390b
+DATA bellSloped<>+24(SB)/4, $0x3b8db56b
+DATA bellSloped<>+28(SB)/4, $0x3b35fbe5
+DATA bellSloped<>+32(SB)/4, $0x3ac9b34d
+DATA bellSloped<>+36(SB)/4, $0x3a57a921
+DATA bellSloped<>+40(SB)/4, $0x39fb847d
+DATA bellSloped<>+44(SB)/4, $0x39a079fc
+DATA bellSloped<>+48(SB)/4, $0x39356364
+DATA bellSloped<>+52(SB)/4, $0x3e5b0787
+DATA bellSloped<>+56(SB)/4, $0x3e234688
+DATA bellSloped<>+60(SB)/4, $0x3df6e8f1
+GLOBL bellSloped<>(SB), RODATA|NOPTR, $64
+
+DATA bellSlopee<>+0(SB)/4, $0xbd0fc14a
+DATA bellSlopee<>+4(SB)/4, $0xbca2360d
+DATA bellSlopee<>+8(SB)/4, $0xbc3dd916
+DATA bellSlopee<>+12(SB)/4, $0xbbe9ede6
+DATA bellSlopee<>+16(SB)/4, $0xbb6f0cd2
+DATA bellSlopee<>+20(SB)/4, $0xbadf422b
+DATA bellSlopee<>+24(SB)/4, $0xba67ba0d
+DATA bellSlopee<>+28(SB)/4, $0xba029c75
+DATA bellSlopee<>+32(SB)/4, $0xb9722b3c
+DATA bellSlopee<>+36(SB)/4, $0xb8d545c5
+DATA bellSlopee<>+40(SB)/4, $0xb8517232
+DATA bellSlopee<>+44(SB)/4, $0xb7e6cac4
+DATA bellSlopee<>+48(SB)/4, $0xb7593e11
+DATA bellSlopee<>+52(SB)/4, $0xbde28ba0
+DATA bellSlopee<>+56(SB)/4, $0xbd9fe076
+DATA bellSlopee<>+60(SB)/4, $0xbd64f7f4
+GLOBL bellSlopee<>(SB), RODATA|NOPTR, $64
+
+DATA bellSlopef<>+0(SB)/4, $0x3c61139e
+DATA bellSlopef<>+4(SB)/4, $0x3be79c59
+DATA bellSlopef<>+8(SB)/4, $0x3b779ab2
+DATA bellSlopef<>+12(SB)/4, $0x3b0bfa93
+DATA bellSlopef<>+16(SB)/4, $0x3a7ee600
+DATA bellSlopef<>+20(SB)/4, $0x39cc312c
+DATA bellSlopef<>+24(SB)/4, $0x3938a3f3
+DATA bellSlopef<>+28(SB)/4, $0x38b8d158
+DATA bellSlopef<>+32(SB)/4, $0x381100df
+DATA bellSlopef<>+36(SB)/4, $0x3752883c
+DATA bellSlopef<>+40(SB)/4, $0x36af5531
+DATA bellSlopef<>+44(SB)/4, $0x362d5dc3
+DATA bellSlopef<>+48(SB)/4, $0x3583af63
+DATA bellSlopef<>+52(SB)/4, $0x3d502fde
+DATA bellSlopef<>+56(SB)/4, $0x3d0c04b1
+DATA bellSlopef<>+60(SB)/4, $0x3cbf7094
+GLOBL bellSlopef<>(SB), RODATA|NOPTR, $64
+
+DATA bellSlopeg<>+0(SB)/4, $0xbba1efdc
+DATA bellSlopeg<>+4(SB)/4, $0xbb18ef2f
+DATA bellSlopeg<>+8(SB)/4, $0xba94c0fd
+DATA bellSlopeg<>+12(SB)/4, $0xba1cc67d
+DATA bellSlopeg<>+16(SB)/4, $0xb9829f78
+DATA bellSlopeg<>+20(SB)/4, $0xb8b33d25
+DATA bellSlopeg<>+24(SB)/4, $0xb80d876c
+DATA bellSlopeg<>+28(SB)/4, $0xb7833326
+DATA bellSlopeg<>+32(SB)/4, $0xb6ab7109
+DATA bellSlopeg<>+36(SB)/4, $0xb5bfb49f
+DATA bellSlopeg<>+40(SB)/4, $0xb50f1dc8
+DATA bellSlopeg<>+44(SB)/4, $0xb49e7d09
+DATA bellSlopeg<>+48(SB)/4, $0xb39cbd9d
+DATA bellSlopeg<>+52(SB)/4, $0xbcb0346a
+DATA bellSlopeg<>+56(SB)/4, $0xbc64cc6e
+DATA bellSlopeg<>+60(SB)/4, $0xbc18e8f3
+GLOBL bellSlopeg<>(SB), RODATA|NOPTR, $64
 
 // func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
@@ -3590,88 +4006,175 @@ TEXT ·avx512GELUBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS belowa<>+0(SB), Z0
-	VMOVUPS belowb<>+0(SB), Z1
-	VMOVUPS belowc<>+0(SB), Z2
-	VMOVUPS belowd<>+0(SB), Z3
-	VMOVUPS belowe<>+0(SB), Z4
-	VMOVUPS belowf<>+0(SB), Z5
-	VMOVUPS belowg<>+0(SB), Z6
-	VMOVUPS belowh<>+0(SB), Z7
-	VMOVUPS c4168cccd<>+0(SB), Z8
-	VMOVUPS c3f800000<>+0(SB), Z9
-	VMOVUPS c3f83d70a<>+0(SB), Z10
-	VMOVUPS cbf000000<>+0(SB), Z11
-	VMOVUPS c4b4000fe<>+0(SB), Z12
-	VMOVUPS c3fb8aa3b<>+0(SB), Z13
-	VMOVUPS cbf317200<>+0(SB), Z14
-	VMOVUPS cb5bfbe8e<>+0(SB), Z15
-	VMOVUPS c3ab520b6<>+0(SB), Z16
-	VMOVUPS c3c091ce5<>+0(SB), Z17
-	VMOVUPS c3d2aac5e<>+0(SB), Z18
-	VMOVUPS c3e2aaa49<>+0(SB), Z19
-	VMOVUPS c3efffffe<>+0(SB), Z20
+	VMOVUPS bellSlopea<>+0(SB), Z0
+	VMOVUPS bellSlopeb<>+0(SB), Z1
+	VMOVUPS bellSlopec<>+0(SB), Z2
+	VMOVUPS bellSloped<>+0(SB), Z3
+	VMOVUPS bellSlopee<>+0(SB), Z4
+	VMOVUPS bellSlopef<>+0(SB), Z5
+	VMOVUPS bellSlopeg<>+0(SB), Z6
+	VMOVUPS c3fa3d70a<>+0(SB), Z7
+	VMOVUPS c3fa00000<>+0(SB), Z8
+	VMOVUPS c4b400000<>+0(SB), Z9
+	VMOVUPS cbf38aa3b<>+0(SB), Z10
+	VMOVUPS c3fb17200<>+0(SB), Z11
 	XORQ    SI, SI
+
+several:
+	CMPQ        AX, $0x00000020
+	JLT         one
+	VMOVUPS     (DX)(SI*1), Z12
+	VMOVUPS     64(DX)(SI*1), Z13
+	VPANDD      c7fffffff<>+0(SB), Z12, Z14
+	VPANDD      c7fffffff<>+0(SB), Z13, Z15
+	VPMAXUD     Z14, Z15, Z15
+	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z15, K1
+	KMOVW       K1, DI
+	TESTL       DI, DI
+	JNZ         one
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z12, Z14
+	VMOVAPS     Z9, Z20
+	VMULPS      Z12, Z12, Z15
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMOVAPS     Z8, Z21
+	VFMADD231PS Z7, Z13, Z21
+	VMOVAPS     Z9, Z23
+	VMULPS      Z13, Z13, Z22
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VFMADD231PS Z10, Z22, Z23
+	VPERMPS     Z0, Z14, Z24
+	VSUBPS      Z24, Z12, Z24
+	VPERMPS     Z6, Z14, Z25
+	VSUBPS      Z9, Z20, Z15
+	VPERMPS     Z0, Z21, Z26
+	VSUBPS      Z26, Z13, Z26
+	VPERMPS     Z6, Z21, Z27
+	VSUBPS      Z9, Z23, Z22
+	VPERMPS     Z5, Z14, Z28
+	VFMADD213PS Z28, Z24, Z25
+	VMULPS      Z11, Z15, Z28
+	VPERMPS     Z5, Z21, Z29
+	VFMADD213PS Z29, Z26, Z27
+	VMULPS      Z11, Z22, Z29
+	VPERMPS     Z4, Z14, Z30
+	VFMADD213PS Z30, Z24, Z25
+	VFMADD231PS Z12, Z12, Z28
+	VPERMPS     Z4, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS Z13, Z13, Z29
+	VPERMPS     Z3, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VFMADD231PS c363fbe8e<>+0(SB), Z15, Z28
+	VPERMPS     Z3, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS c363fbe8e<>+0(SB), Z22, Z29
+	VPERMPS     Z2, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VMOVUPS     c37b520b6<>+0(SB), Z12
+	VFMADD213PS cb9891ce5<>+0(SB), Z28, Z12
+	VPERMPS     Z2, Z21, Z13
+	VFMADD213PS Z13, Z26, Z27
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z29, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z24, Z25
+	VFMADD213PS c3b2aac5e<>+0(SB), Z28, Z12
+	VPERMPS     Z1, Z21, Z14
+	VFMADD213PS Z14, Z26, Z27
+	VFMADD213PS c3b2aac5e<>+0(SB), Z29, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z28, Z12
+	VFMADD213PS cbcaaaa49<>+0(SB), Z29, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z28, Z12
+	VFMADD213PS c3dfffffe<>+0(SB), Z29, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z28, Z12
+	VFMADD213PS cbf000000<>+0(SB), Z29, Z13
+	VMULPS      Z28, Z12, Z12
+	VMULPS      Z29, Z13, Z13
+	VFMADD213PS Z25, Z25, Z12
+	VFMADD213PS Z27, Z27, Z13
+	VPSLLD      $0x17, Z20, Z20
+	VPADDD      Z20, Z12, Z12
+	VMOVUPS     (DX)(SI*1), Z14
+	VMOVUPS     (BX)(SI*1), Z15
+	VMOVUPS     c3f800000<>+0(SB), Z20
+	VSUBPS      Z12, Z20, Z20
+	VPMOVD2M    Z14, K1
+	VBLENDMPS   Z12, Z20, K1, Z16
+	VMULPS      Z15, Z16, Z16
+	VMOVUPS     (CX)(SI*1), Z12
+	VADDPS      Z12, Z16, Z16
+	VMOVUPS     Z16, (CX)(SI*1)
+	VPSLLD      $0x17, Z23, Z23
+	VPADDD      Z23, Z13, Z13
+	VMOVUPS     64(DX)(SI*1), Z12
+	VMOVUPS     64(BX)(SI*1), Z14
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z12, K1
+	VBLENDMPS   Z13, Z15, K1, Z17
+	VMULPS      Z14, Z17, Z17
+	VMOVUPS     64(CX)(SI*1), Z12
+	VADDPS      Z12, Z17, Z17
+	VMOVUPS     Z17, 64(CX)(SI*1)
+	ADDQ        $0x00000080, SI
+	SUBQ        $0x00000020, AX
+	JMP         several
 
 one:
 	CMPQ        AX, $0x10
 	JLT         part
-	VMOVUPS     (DX)(SI*1), Z21
-	VMOVUPS     (BX)(SI*1), Z22
-	VPANDD      c7fffffff<>+0(SB), Z21, Z23
-	VMINPS      Z23, Z8, Z23
-	VMOVAPS     Z9, Z24
-	VFMADD231PS Z10, Z23, Z24
-	VPSRLD      $0x15, Z24, Z24
-	VPERMPS     Z0, Z24, Z25
-	VSUBPS      Z25, Z23, Z25
-	VMULPS      Z25, Z25, Z26
-	VPERMPS     Z7, Z24, Z27
-	VPERMPS     Z6, Z24, Z28
-	VPERMPS     Z5, Z24, Z29
-	VFMADD213PS Z29, Z25, Z28
-	VFMADD231PS Z26, Z27, Z28
-	VPERMPS     Z4, Z24, Z27
-	VPERMPS     Z3, Z24, Z29
-	VFMADD213PS Z29, Z25, Z27
-	VFMADD231PS Z26, Z28, Z27
-	VPERMPS     Z2, Z24, Z26
-	VFMADD213PS Z26, Z25, Z27
-	VPERMPS     Z1, Z24, Z24
-	VFMADD213PS Z24, Z25, Z27
-	VMULPS      Z11, Z23, Z24
-	VMULPS      Z24, Z23, Z25
-	VMOVAPS     Z24, Z24
-	VFMSUB213PS Z25, Z23, Z24
-	VMOVAPS     Z12, Z26
-	VFMADD231PS Z13, Z25, Z26
-	VSUBPS      Z12, Z26, Z26
-	VFMADD231PS Z14, Z26, Z25
-	VFMADD231PS Z15, Z26, Z24
-	VADDPS      Z24, Z25, Z25
-	VMULPS      Z25, Z25, Z24
-	VMOVAPS     Z16, Z28
-	VMOVAPS     Z17, Z29
-	VFMADD213PS Z18, Z25, Z29
-	VFMADD231PS Z24, Z28, Z29
-	VMOVAPS     Z19, Z28
-	VFMADD213PS Z20, Z25, Z28
-	VFMADD231PS Z24, Z29, Z28
-	VFMADD213PS Z25, Z24, Z28
-	VFMADD231PS cbecc422a<>+0(SB), Z23, Z27
-	VFMADD213PS Z27, Z27, Z28
-	VSCALEFPS   Z26, Z28, Z28
-	VMOVAPS     Z9, Z23
-	VSUBPS      Z28, Z23, Z23
-	VPMOVD2M    Z21, K1
-	VBLENDMPS   Z28, Z23, K1, Z30
-	VMULPS      Z22, Z30, Z30
-	VMOVUPS     (CX)(SI*1), Z21
-	VADDPS      Z21, Z30, Z30
-	VMOVUPS     Z30, (CX)(SI*1)
+	VMOVUPS     (DX)(SI*1), Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z20
+	VMULPS      Z13, Z13, Z15
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPERMPS     Z0, Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     Z6, Z14, Z21
+	VSUBPS      c4b4000fe<>+0(SB), Z20, Z20
+	VPERMPS     Z5, Z14, Z22
+	VFMADD213PS Z22, Z15, Z21
+	VMULPS      Z11, Z20, Z22
+	VPERMPS     Z4, Z14, Z23
+	VFMADD213PS Z23, Z15, Z21
+	VFMADD231PS Z13, Z13, Z22
+	VPERMPS     Z3, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VFMADD231PS c363fbe8e<>+0(SB), Z20, Z22
+	VPERMPS     Z2, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z22, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z15, Z21
+	VFMADD213PS c3b2aac5e<>+0(SB), Z22, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z22, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z22, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z22, Z13
+	VMULPS      Z22, Z13, Z13
+	VFMADD213PS Z21, Z21, Z13
+	VSCALEFPS   Z20, Z13, Z13
+	VMOVUPS     (BX)(SI*1), Z14
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z12, K1
+	VBLENDMPS   Z13, Z15, K1, Z18
+	VMULPS      Z14, Z18, Z18
+	VMOVUPS     (CX)(SI*1), Z12
+	VADDPS      Z12, Z18, Z18
+	VMOVUPS     Z18, (CX)(SI*1)
 	ADDQ        $0x40, SI
 	SUBQ        $0x10, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3679,59 +4182,51 @@ part:
 	MOVL        $0x0000ffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
-	VMOVUPS.Z   (DX)(SI*1), K1, Z21
-	VMOVUPS.Z   (BX)(SI*1), K1, Z22
-	VPANDD      c7fffffff<>+0(SB), Z21, Z23
-	VMINPS      Z23, Z8, Z23
-	VMOVAPS     Z9, Z8
-	VFMADD231PS Z10, Z23, Z8
+	VMOVUPS.Z   (DX)(SI*1), K1, Z9
+	VPANDD      c7fffffff<>+0(SB), Z9, Z12
+	VMOVUPS     c4168cccd<>+0(SB), Z13
+	VMINPS      Z12, Z13, Z12
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z7, Z12, Z8
+	VMOVUPS     c4b4000fe<>+0(SB), Z13
+	VMULPS      Z12, Z12, Z7
 	VPSRLD      $0x15, Z8, Z8
+	VFMADD231PS Z10, Z7, Z13
 	VPERMPS     Z0, Z8, Z0
-	VSUBPS      Z0, Z23, Z0
-	VMULPS      Z0, Z0, Z10
-	VPERMPS     Z7, Z8, Z7
+	VSUBPS      Z0, Z12, Z0
 	VPERMPS     Z6, Z8, Z6
+	VSUBPS      c4b4000fe<>+0(SB), Z13, Z7
 	VPERMPS     Z5, Z8, Z5
 	VFMADD213PS Z5, Z0, Z6
-	VFMADD231PS Z10, Z7, Z6
+	VMULPS      Z11, Z7, Z5
 	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z6
+	VFMADD231PS Z12, Z12, Z5
 	VPERMPS     Z3, Z8, Z3
-	VFMADD213PS Z3, Z0, Z4
-	VFMADD231PS Z10, Z6, Z4
+	VFMADD213PS Z3, Z0, Z6
+	VFMADD231PS c363fbe8e<>+0(SB), Z7, Z5
 	VPERMPS     Z2, Z8, Z2
-	VFMADD213PS Z2, Z0, Z4
+	VFMADD213PS Z2, Z0, Z6
+	VMOVUPS     c37b520b6<>+0(SB), Z2
+	VFMADD213PS cb9891ce5<>+0(SB), Z5, Z2
 	VPERMPS     Z1, Z8, Z1
-	VFMADD213PS Z1, Z0, Z4
-	VMULPS      Z11, Z23, Z0
-	VMULPS      Z0, Z23, Z1
-	VMOVAPS     Z0, Z0
-	VFMSUB213PS Z1, Z23, Z0
-	VMOVAPS     Z12, Z2
-	VFMADD231PS Z13, Z1, Z2
-	VSUBPS      Z12, Z2, Z2
-	VFMADD231PS Z14, Z2, Z1
-	VFMADD231PS Z15, Z2, Z0
-	VADDPS      Z0, Z1, Z1
-	VMULPS      Z1, Z1, Z0
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z5
-	VFMADD213PS Z18, Z1, Z5
-	VFMADD231PS Z0, Z3, Z5
-	VMOVAPS     Z19, Z3
-	VFMADD213PS Z20, Z1, Z3
-	VFMADD231PS Z0, Z5, Z3
-	VFMADD213PS Z1, Z0, Z3
-	VFMADD231PS cbecc422a<>+0(SB), Z23, Z4
-	VFMADD213PS Z4, Z4, Z3
-	VSCALEFPS   Z2, Z3, Z3
-	VMOVAPS     Z9, Z0
-	VSUBPS      Z3, Z0, Z0
-	VPMOVD2M    Z21, K2
-	VBLENDMPS   Z3, Z0, K2, Z31
-	VMULPS      Z22, Z31, Z31
+	VFMADD213PS Z1, Z0, Z6
+	VFMADD213PS c3b2aac5e<>+0(SB), Z5, Z2
+	VFMADD213PS cbcaaaa49<>+0(SB), Z5, Z2
+	VFMADD213PS c3dfffffe<>+0(SB), Z5, Z2
+	VFMADD213PS cbf000000<>+0(SB), Z5, Z2
+	VMULPS      Z5, Z2, Z2
+	VFMADD213PS Z6, Z6, Z2
+	VSCALEFPS   Z7, Z2, Z2
+	VMOVUPS.Z   (BX)(SI*1), K1, Z0
+	VMOVUPS     c3f800000<>+0(SB), Z1
+	VSUBPS      Z2, Z1, Z1
+	VPMOVD2M    Z9, K2
+	VBLENDMPS   Z2, Z1, K2, Z19
+	VMULPS      Z0, Z19, Z19
 	VMOVUPS.Z   (CX)(SI*1), K1, Z0
-	VADDPS      Z0, Z31, Z31
-	VMOVUPS     Z31, K1, (CX)(SI*1)
+	VADDPS      Z0, Z19, Z19
+	VMOVUPS     Z19, K1, (CX)(SI*1)
 
 end:
 	VZEROUPPER
@@ -3919,52 +4414,52 @@ one:
 	CMPQ         AX, $0x10
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z1, Z15, Z18
+	VSUBPS       Z0, Z18, Z19
+	VFMADD231PS  Z2, Z19, Z15
+	VFMADD231PS  Z3, Z19, Z15
+	VMULPS       Z15, Z15, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z5, Z22
+	VFMADD213PS  Z6, Z15, Z22
+	VFMADD231PS  Z20, Z21, Z22
+	VMOVAPS      Z7, Z21
+	VFMADD213PS  Z8, Z15, Z21
+	VFMADD231PS  Z20, Z22, Z21
+	VFMADD213PS  Z15, Z20, Z21
+	VMAXPS       Z12, Z18, Z18
+	VPSUBD       c0000007f<>+0(SB), Z18, Z18
+	VPSLLD       $0x17, Z18, Z18
+	VMOVAPS      Z18, Z15
+	VFMADD231PS  Z18, Z21, Z15
+	VADDPS       Z9, Z15, Z20
+	VSUBPS       Z9, Z20, Z22
+	VSUBPS       Z22, Z15, Z22
+	VMOVAPS      Z10, Z15
+	VFMADD231PS  Z11, Z20, Z15
+	VADDPS       Z9, Z21, Z21
+	VDIVPS       Z20, Z21, Z23
+	VFNMADD231PS Z20, Z23, Z21
+	VFNMADD231PS Z22, Z23, Z21
+	VFMADD231PS  Z15, Z21, Z23
+	VMULPS       Z18, Z23, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z14, Z15, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z23, Z15, Z15
+	VSCALEFPS    Z19, Z15, Z15
 	VMOVUPS      (BX)(SI*1), Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c42dc0000<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VPORD        c80000000<>+0(SB), Z15, Z16
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z1, Z16, Z19
-	VSUBPS       Z0, Z19, Z20
-	VFMADD231PS  Z2, Z20, Z16
-	VFMADD231PS  Z3, Z20, Z16
-	VMULPS       Z16, Z16, Z21
-	VMOVAPS      Z4, Z22
-	VMOVAPS      Z5, Z23
-	VFMADD213PS  Z6, Z16, Z23
-	VFMADD231PS  Z21, Z22, Z23
-	VMOVAPS      Z7, Z22
-	VFMADD213PS  Z8, Z16, Z22
-	VFMADD231PS  Z21, Z23, Z22
-	VFMADD213PS  Z16, Z21, Z22
-	VMAXPS       Z12, Z19, Z19
-	VPSUBD       c0000007f<>+0(SB), Z19, Z19
-	VPSLLD       $0x17, Z19, Z19
-	VMOVAPS      Z19, Z16
-	VFMADD231PS  Z19, Z22, Z16
-	VADDPS       Z9, Z16, Z21
-	VSUBPS       Z9, Z21, Z23
-	VSUBPS       Z23, Z16, Z23
-	VMOVAPS      Z10, Z16
-	VFMADD231PS  Z11, Z21, Z16
-	VADDPS       Z9, Z22, Z22
-	VDIVPS       Z21, Z22, Z24
-	VFNMADD231PS Z21, Z24, Z22
-	VFNMADD231PS Z23, Z24, Z22
-	VFMADD231PS  Z16, Z22, Z24
-	VMULPS       Z19, Z24, Z16
-	VSUBPS       Z16, Z9, Z16
-	VMULPS       Z15, Z16, Z16
-	VSUBPS       Z16, Z9, Z16
-	VMULPS       Z24, Z16, Z16
-	VSCALEFPS    Z20, Z16, Z16
-	VMOVAPS      Z9, Z15
-	VSUBPS       Z16, Z15, Z15
+	VMOVAPS      Z9, Z18
+	VSUBPS       Z15, Z18, Z18
 	VPMOVD2M     Z13, K1
-	VBLENDMPS    Z16, Z15, K1, Z17
-	VMULPS       Z14, Z17, Z17
-	VMOVUPS      Z17, (CX)(SI*1)
+	VBLENDMPS    Z15, Z18, K1, Z16
+	VMULPS       Z14, Z16, Z16
+	VMOVUPS      Z16, (CX)(SI*1)
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
 	JMP          one
@@ -3976,26 +4471,25 @@ part:
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
-	VMOVUPS.Z    (BX)(SI*1), K1, Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c42dc0000<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VPORD        c80000000<>+0(SB), Z15, Z16
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z1, Z16, Z17
-	VSUBPS       Z0, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VFMADD231PS  Z3, Z0, Z16
-	VMULPS       Z16, Z16, Z1
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z15, Z16
+	VSUBPS       Z0, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z15
+	VFMADD231PS  Z3, Z0, Z15
+	VMULPS       Z15, Z15, Z1
 	VMOVAPS      Z4, Z2
 	VMOVAPS      Z5, Z3
-	VFMADD213PS  Z6, Z16, Z3
+	VFMADD213PS  Z6, Z15, Z3
 	VFMADD231PS  Z1, Z2, Z3
 	VMOVAPS      Z7, Z2
-	VFMADD213PS  Z8, Z16, Z2
+	VFMADD213PS  Z8, Z15, Z2
 	VFMADD231PS  Z1, Z3, Z2
-	VFMADD213PS  Z16, Z1, Z2
-	VMAXPS       Z12, Z17, Z3
+	VFMADD213PS  Z15, Z1, Z2
+	VMAXPS       Z12, Z16, Z3
 	VPSUBD       c0000007f<>+0(SB), Z3, Z3
 	VPSLLD       $0x17, Z3, Z3
 	VMOVAPS      Z3, Z1
@@ -4012,16 +4506,17 @@ part:
 	VFMADD231PS  Z1, Z2, Z6
 	VMULPS       Z3, Z6, Z1
 	VSUBPS       Z1, Z9, Z1
-	VMULPS       Z15, Z1, Z1
+	VMULPS       Z14, Z1, Z1
 	VSUBPS       Z1, Z9, Z1
 	VMULPS       Z6, Z1, Z1
 	VSCALEFPS    Z0, Z1, Z1
-	VMOVAPS      Z9, Z0
-	VSUBPS       Z1, Z0, Z0
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVAPS      Z9, Z2
+	VSUBPS       Z1, Z2, Z2
 	VPMOVD2M     Z13, K2
-	VBLENDMPS    Z1, Z0, K2, Z18
-	VMULPS       Z14, Z18, Z18
-	VMOVUPS      Z18, K1, (CX)(SI*1)
+	VBLENDMPS    Z1, Z2, K2, Z17
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, K1, (CX)(SI*1)
 
 end:
 	VZEROUPPER
@@ -4053,54 +4548,54 @@ one:
 	CMPQ         AX, $0x10
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z1, Z15, Z18
+	VSUBPS       Z0, Z18, Z19
+	VFMADD231PS  Z2, Z19, Z15
+	VFMADD231PS  Z3, Z19, Z15
+	VMULPS       Z15, Z15, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z5, Z22
+	VFMADD213PS  Z6, Z15, Z22
+	VFMADD231PS  Z20, Z21, Z22
+	VMOVAPS      Z7, Z21
+	VFMADD213PS  Z8, Z15, Z21
+	VFMADD231PS  Z20, Z22, Z21
+	VFMADD213PS  Z15, Z20, Z21
+	VMAXPS       Z12, Z18, Z18
+	VPSUBD       c0000007f<>+0(SB), Z18, Z18
+	VPSLLD       $0x17, Z18, Z18
+	VMOVAPS      Z18, Z15
+	VFMADD231PS  Z18, Z21, Z15
+	VADDPS       Z9, Z15, Z20
+	VSUBPS       Z9, Z20, Z22
+	VSUBPS       Z22, Z15, Z22
+	VMOVAPS      Z10, Z15
+	VFMADD231PS  Z11, Z20, Z15
+	VADDPS       Z9, Z21, Z21
+	VDIVPS       Z20, Z21, Z23
+	VFNMADD231PS Z20, Z23, Z21
+	VFNMADD231PS Z22, Z23, Z21
+	VFMADD231PS  Z15, Z21, Z23
+	VMULPS       Z18, Z23, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z14, Z15, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z23, Z15, Z15
+	VSCALEFPS    Z19, Z15, Z15
 	VMOVUPS      (BX)(SI*1), Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c42dc0000<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VPORD        c80000000<>+0(SB), Z15, Z16
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z1, Z16, Z19
-	VSUBPS       Z0, Z19, Z20
-	VFMADD231PS  Z2, Z20, Z16
-	VFMADD231PS  Z3, Z20, Z16
-	VMULPS       Z16, Z16, Z21
-	VMOVAPS      Z4, Z22
-	VMOVAPS      Z5, Z23
-	VFMADD213PS  Z6, Z16, Z23
-	VFMADD231PS  Z21, Z22, Z23
-	VMOVAPS      Z7, Z22
-	VFMADD213PS  Z8, Z16, Z22
-	VFMADD231PS  Z21, Z23, Z22
-	VFMADD213PS  Z16, Z21, Z22
-	VMAXPS       Z12, Z19, Z19
-	VPSUBD       c0000007f<>+0(SB), Z19, Z19
-	VPSLLD       $0x17, Z19, Z19
-	VMOVAPS      Z19, Z16
-	VFMADD231PS  Z19, Z22, Z16
-	VADDPS       Z9, Z16, Z21
-	VSUBPS       Z9, Z21, Z23
-	VSUBPS       Z23, Z16, Z23
-	VMOVAPS      Z10, Z16
-	VFMADD231PS  Z11, Z21, Z16
-	VADDPS       Z9, Z22, Z22
-	VDIVPS       Z21, Z22, Z24
-	VFNMADD231PS Z21, Z24, Z22
-	VFNMADD231PS Z23, Z24, Z22
-	VFMADD231PS  Z16, Z22, Z24
-	VMULPS       Z19, Z24, Z16
-	VSUBPS       Z16, Z9, Z16
-	VMULPS       Z15, Z16, Z16
-	VSUBPS       Z16, Z9, Z16
-	VMULPS       Z24, Z16, Z16
-	VSCALEFPS    Z20, Z16, Z16
-	VMOVAPS      Z9, Z15
-	VSUBPS       Z16, Z15, Z15
+	VMOVAPS      Z9, Z18
+	VSUBPS       Z15, Z18, Z18
 	VPMOVD2M     Z13, K1
-	VBLENDMPS    Z16, Z15, K1, Z17
-	VMULPS       Z14, Z17, Z17
+	VBLENDMPS    Z15, Z18, K1, Z16
+	VMULPS       Z14, Z16, Z16
 	VMOVUPS      (CX)(SI*1), Z13
-	VADDPS       Z13, Z17, Z17
-	VMOVUPS      Z17, (CX)(SI*1)
+	VADDPS       Z13, Z16, Z16
+	VMOVUPS      Z16, (CX)(SI*1)
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
 	JMP          one
@@ -4112,26 +4607,25 @@ part:
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
-	VMOVUPS.Z    (BX)(SI*1), K1, Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c42dc0000<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VPORD        c80000000<>+0(SB), Z15, Z16
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z1, Z16, Z17
-	VSUBPS       Z0, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VFMADD231PS  Z3, Z0, Z16
-	VMULPS       Z16, Z16, Z1
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z15, Z16
+	VSUBPS       Z0, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z15
+	VFMADD231PS  Z3, Z0, Z15
+	VMULPS       Z15, Z15, Z1
 	VMOVAPS      Z4, Z2
 	VMOVAPS      Z5, Z3
-	VFMADD213PS  Z6, Z16, Z3
+	VFMADD213PS  Z6, Z15, Z3
 	VFMADD231PS  Z1, Z2, Z3
 	VMOVAPS      Z7, Z2
-	VFMADD213PS  Z8, Z16, Z2
+	VFMADD213PS  Z8, Z15, Z2
 	VFMADD231PS  Z1, Z3, Z2
-	VFMADD213PS  Z16, Z1, Z2
-	VMAXPS       Z12, Z17, Z3
+	VFMADD213PS  Z15, Z1, Z2
+	VMAXPS       Z12, Z16, Z3
 	VPSUBD       c0000007f<>+0(SB), Z3, Z3
 	VPSLLD       $0x17, Z3, Z3
 	VMOVAPS      Z3, Z1
@@ -4148,18 +4642,19 @@ part:
 	VFMADD231PS  Z1, Z2, Z6
 	VMULPS       Z3, Z6, Z1
 	VSUBPS       Z1, Z9, Z1
-	VMULPS       Z15, Z1, Z1
+	VMULPS       Z14, Z1, Z1
 	VSUBPS       Z1, Z9, Z1
 	VMULPS       Z6, Z1, Z1
 	VSCALEFPS    Z0, Z1, Z1
-	VMOVAPS      Z9, Z0
-	VSUBPS       Z1, Z0, Z0
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVAPS      Z9, Z2
+	VSUBPS       Z1, Z2, Z2
 	VPMOVD2M     Z13, K2
-	VBLENDMPS    Z1, Z0, K2, Z18
-	VMULPS       Z14, Z18, Z18
+	VBLENDMPS    Z1, Z2, K2, Z17
+	VMULPS       Z0, Z17, Z17
 	VMOVUPS.Z    (CX)(SI*1), K1, Z0
-	VADDPS       Z0, Z18, Z18
-	VMOVUPS      Z18, K1, (CX)(SI*1)
+	VADDPS       Z0, Z17, Z17
+	VMOVUPS      Z17, K1, (CX)(SI*1)
 
 end:
 	VZEROUPPER
@@ -4441,76 +4936,76 @@ one:
 	CMPQ         AX, $0x10
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z18
+	VFMSUB213PS  Z15, Z14, Z18
+	VMOVUPS      c41b2e92f<>+0(SB), Z19
+	VADDPS       Z19, Z15, Z20
+	VMAXPS       Z19, Z15, Z21
+	VMINPS       Z19, Z15, Z19
+	VSUBPS       Z21, Z20, Z21
+	VSUBPS       Z21, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VADDPS       c355d9ed8<>+0(SB), Z18, Z18
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z19
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z19
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z19
+	VMULPS       Z15, Z20, Z21
+	VMOVAPS      Z15, Z22
+	VFMSUB213PS  Z21, Z20, Z22
+	VFMADD231PS  Z15, Z18, Z22
+	VFMADD231PS  Z19, Z20, Z22
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z18
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z18, Z15
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z1, Z21, Z18
+	VSUBPS       Z0, Z18, Z19
+	VFMADD231PS  Z2, Z19, Z21
+	VFMADD231PS  Z3, Z19, Z22
+	VADDPS       Z22, Z21, Z21
+	VMULPS       Z21, Z21, Z20
+	VMOVAPS      Z4, Z22
+	VMOVAPS      Z5, Z23
+	VFMADD213PS  Z6, Z21, Z23
+	VFMADD231PS  Z20, Z22, Z23
+	VMOVAPS      Z7, Z22
+	VFMADD213PS  Z8, Z21, Z22
+	VFMADD231PS  Z20, Z23, Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z12, Z18, Z20
+	VPSUBD       c0000007f<>+0(SB), Z20, Z20
+	VPSLLD       $0x17, Z20, Z20
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z20, Z22, Z18
+	VADDPS       Z9, Z18, Z21
+	VSUBPS       Z9, Z21, Z23
+	VSUBPS       Z23, Z18, Z23
+	VMOVAPS      Z10, Z18
+	VFMADD231PS  Z11, Z21, Z18
+	VADDPS       Z9, Z22, Z22
+	VDIVPS       Z21, Z22, Z24
+	VFNMADD231PS Z21, Z24, Z22
+	VFNMADD231PS Z23, Z24, Z22
+	VFMADD231PS  Z18, Z22, Z24
+	VMULPS       Z20, Z24, Z18
+	VSUBPS       Z18, Z9, Z18
+	VMULPS       Z14, Z18, Z18
+	VMULPS       Z15, Z18, Z18
+	VSUBPS       Z18, Z9, Z18
+	VMULPS       Z24, Z18, Z18
+	VSCALEFPS    Z19, Z18, Z18
 	VMOVUPS      (BX)(SI*1), Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c4131999a<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VMULPS       Z15, Z15, Z16
-	VMOVAPS      Z15, Z19
-	VFMSUB213PS  Z16, Z15, Z19
-	VMOVUPS      c41b2e92f<>+0(SB), Z20
-	VADDPS       Z20, Z16, Z21
-	VMAXPS       Z20, Z16, Z22
-	VMINPS       Z20, Z16, Z20
-	VSUBPS       Z22, Z21, Z22
-	VSUBPS       Z22, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VADDPS       c355d9ed8<>+0(SB), Z19, Z19
-	VMULPS       cbd922279<>+0(SB), Z15, Z16
-	VMOVAPS      Z15, Z20
-	VFMSUB132PS  cbd922279<>+0(SB), Z16, Z20
-	VFMADD231PS  cb124d8b5<>+0(SB), Z15, Z20
-	VMULPS       Z16, Z21, Z22
-	VMOVAPS      Z16, Z23
-	VFMSUB213PS  Z22, Z21, Z23
-	VFMADD231PS  Z16, Z19, Z23
-	VFMADD231PS  Z20, Z21, Z23
-	VMOVUPS      c3fcc422a<>+0(SB), Z16
-	VMULPS       Z15, Z15, Z19
-	VFMADD231PS  c3e5b33b6<>+0(SB), Z19, Z16
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z1, Z22, Z19
-	VSUBPS       Z0, Z19, Z20
-	VFMADD231PS  Z2, Z20, Z22
-	VFMADD231PS  Z3, Z20, Z23
-	VADDPS       Z23, Z22, Z22
-	VMULPS       Z22, Z22, Z21
-	VMOVAPS      Z4, Z23
-	VMOVAPS      Z5, Z24
-	VFMADD213PS  Z6, Z22, Z24
-	VFMADD231PS  Z21, Z23, Z24
-	VMOVAPS      Z7, Z23
-	VFMADD213PS  Z8, Z22, Z23
-	VFMADD231PS  Z21, Z24, Z23
-	VFMADD213PS  Z22, Z21, Z23
-	VMAXPS       Z12, Z19, Z21
-	VPSUBD       c0000007f<>+0(SB), Z21, Z21
-	VPSLLD       $0x17, Z21, Z21
-	VMOVAPS      Z21, Z19
-	VFMADD231PS  Z21, Z23, Z19
-	VADDPS       Z9, Z19, Z22
-	VSUBPS       Z9, Z22, Z24
-	VSUBPS       Z24, Z19, Z24
-	VMOVAPS      Z10, Z19
-	VFMADD231PS  Z11, Z22, Z19
-	VADDPS       Z9, Z23, Z23
-	VDIVPS       Z22, Z23, Z25
-	VFNMADD231PS Z22, Z25, Z23
-	VFNMADD231PS Z24, Z25, Z23
-	VFMADD231PS  Z19, Z23, Z25
-	VMULPS       Z21, Z25, Z19
-	VSUBPS       Z19, Z9, Z19
-	VMULPS       Z15, Z19, Z19
-	VMULPS       Z16, Z19, Z19
-	VSUBPS       Z19, Z9, Z19
-	VMULPS       Z25, Z19, Z19
-	VSCALEFPS    Z20, Z19, Z19
 	VMOVAPS      Z9, Z15
-	VSUBPS       Z19, Z15, Z15
+	VSUBPS       Z18, Z15, Z15
 	VPMOVD2M     Z13, K1
-	VBLENDMPS    Z19, Z15, K1, Z17
-	VMULPS       Z14, Z17, Z17
-	VMOVUPS      Z17, (CX)(SI*1)
+	VBLENDMPS    Z18, Z15, K1, Z16
+	VMULPS       Z14, Z16, Z16
+	VMOVUPS      Z16, (CX)(SI*1)
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
 	JMP          one
@@ -4522,49 +5017,48 @@ part:
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
-	VMOVUPS.Z    (BX)(SI*1), K1, Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c4131999a<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VMULPS       Z15, Z15, Z16
-	VMOVAPS      Z15, Z17
-	VFMSUB213PS  Z16, Z15, Z17
-	VMOVUPS      c41b2e92f<>+0(SB), Z19
-	VADDPS       Z19, Z16, Z20
-	VMAXPS       Z19, Z16, Z21
-	VMINPS       Z19, Z16, Z19
-	VSUBPS       Z21, Z20, Z21
-	VSUBPS       Z21, Z19, Z19
-	VADDPS       Z19, Z17, Z17
-	VADDPS       c355d9ed8<>+0(SB), Z17, Z17
-	VMULPS       cbd922279<>+0(SB), Z15, Z16
-	VMOVAPS      Z15, Z19
-	VFMSUB132PS  cbd922279<>+0(SB), Z16, Z19
-	VFMADD231PS  cb124d8b5<>+0(SB), Z15, Z19
-	VMULPS       Z16, Z20, Z21
-	VMOVAPS      Z16, Z22
-	VFMSUB213PS  Z21, Z20, Z22
-	VFMADD231PS  Z16, Z17, Z22
-	VFMADD231PS  Z19, Z20, Z22
-	VMOVUPS      c3fcc422a<>+0(SB), Z16
-	VMULPS       Z15, Z15, Z17
-	VFMADD231PS  c3e5b33b6<>+0(SB), Z17, Z16
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z1, Z21, Z17
-	VSUBPS       Z0, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z21
-	VFMADD231PS  Z3, Z0, Z22
-	VADDPS       Z22, Z21, Z21
-	VMULPS       Z21, Z21, Z1
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z16
+	VFMSUB213PS  Z15, Z14, Z16
+	VMOVUPS      c41b2e92f<>+0(SB), Z18
+	VADDPS       Z18, Z15, Z19
+	VMAXPS       Z18, Z15, Z20
+	VMINPS       Z18, Z15, Z18
+	VSUBPS       Z20, Z19, Z20
+	VSUBPS       Z20, Z18, Z18
+	VADDPS       Z18, Z16, Z16
+	VADDPS       c355d9ed8<>+0(SB), Z16, Z16
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z18
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z18
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z18
+	VMULPS       Z15, Z19, Z20
+	VMOVAPS      Z15, Z21
+	VFMSUB213PS  Z20, Z19, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VFMADD231PS  Z18, Z19, Z21
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z16
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z16, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z20, Z16
+	VSUBPS       Z0, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VFMADD231PS  Z3, Z0, Z21
+	VADDPS       Z21, Z20, Z20
+	VMULPS       Z20, Z20, Z1
 	VMOVAPS      Z4, Z2
 	VMOVAPS      Z5, Z3
-	VFMADD213PS  Z6, Z21, Z3
+	VFMADD213PS  Z6, Z20, Z3
 	VFMADD231PS  Z1, Z2, Z3
 	VMOVAPS      Z7, Z2
-	VFMADD213PS  Z8, Z21, Z2
+	VFMADD213PS  Z8, Z20, Z2
 	VFMADD231PS  Z1, Z3, Z2
-	VFMADD213PS  Z21, Z1, Z2
-	VMAXPS       Z12, Z17, Z3
+	VFMADD213PS  Z20, Z1, Z2
+	VMAXPS       Z12, Z16, Z3
 	VPSUBD       c0000007f<>+0(SB), Z3, Z3
 	VPSLLD       $0x17, Z3, Z3
 	VMOVAPS      Z3, Z1
@@ -4581,17 +5075,18 @@ part:
 	VFMADD231PS  Z1, Z2, Z6
 	VMULPS       Z3, Z6, Z1
 	VSUBPS       Z1, Z9, Z1
+	VMULPS       Z14, Z1, Z1
 	VMULPS       Z15, Z1, Z1
-	VMULPS       Z16, Z1, Z1
 	VSUBPS       Z1, Z9, Z1
 	VMULPS       Z6, Z1, Z1
 	VSCALEFPS    Z0, Z1, Z1
-	VMOVAPS      Z9, Z0
-	VSUBPS       Z1, Z0, Z0
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVAPS      Z9, Z2
+	VSUBPS       Z1, Z2, Z2
 	VPMOVD2M     Z13, K2
-	VBLENDMPS    Z1, Z0, K2, Z18
-	VMULPS       Z14, Z18, Z18
-	VMOVUPS      Z18, K1, (CX)(SI*1)
+	VBLENDMPS    Z1, Z2, K2, Z17
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, K1, (CX)(SI*1)
 
 end:
 	VZEROUPPER
@@ -4659,78 +5154,78 @@ one:
 	CMPQ         AX, $0x10
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z18
+	VFMSUB213PS  Z15, Z14, Z18
+	VMOVUPS      c41b2e92f<>+0(SB), Z19
+	VADDPS       Z19, Z15, Z20
+	VMAXPS       Z19, Z15, Z21
+	VMINPS       Z19, Z15, Z19
+	VSUBPS       Z21, Z20, Z21
+	VSUBPS       Z21, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VADDPS       c355d9ed8<>+0(SB), Z18, Z18
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z19
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z19
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z19
+	VMULPS       Z15, Z20, Z21
+	VMOVAPS      Z15, Z22
+	VFMSUB213PS  Z21, Z20, Z22
+	VFMADD231PS  Z15, Z18, Z22
+	VFMADD231PS  Z19, Z20, Z22
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z18
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z18, Z15
+	VMOVAPS      Z0, Z18
+	VFMADD231PS  Z1, Z21, Z18
+	VSUBPS       Z0, Z18, Z19
+	VFMADD231PS  Z2, Z19, Z21
+	VFMADD231PS  Z3, Z19, Z22
+	VADDPS       Z22, Z21, Z21
+	VMULPS       Z21, Z21, Z20
+	VMOVAPS      Z4, Z22
+	VMOVAPS      Z5, Z23
+	VFMADD213PS  Z6, Z21, Z23
+	VFMADD231PS  Z20, Z22, Z23
+	VMOVAPS      Z7, Z22
+	VFMADD213PS  Z8, Z21, Z22
+	VFMADD231PS  Z20, Z23, Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z12, Z18, Z20
+	VPSUBD       c0000007f<>+0(SB), Z20, Z20
+	VPSLLD       $0x17, Z20, Z20
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z20, Z22, Z18
+	VADDPS       Z9, Z18, Z21
+	VSUBPS       Z9, Z21, Z23
+	VSUBPS       Z23, Z18, Z23
+	VMOVAPS      Z10, Z18
+	VFMADD231PS  Z11, Z21, Z18
+	VADDPS       Z9, Z22, Z22
+	VDIVPS       Z21, Z22, Z24
+	VFNMADD231PS Z21, Z24, Z22
+	VFNMADD231PS Z23, Z24, Z22
+	VFMADD231PS  Z18, Z22, Z24
+	VMULPS       Z20, Z24, Z18
+	VSUBPS       Z18, Z9, Z18
+	VMULPS       Z14, Z18, Z18
+	VMULPS       Z15, Z18, Z18
+	VSUBPS       Z18, Z9, Z18
+	VMULPS       Z24, Z18, Z18
+	VSCALEFPS    Z19, Z18, Z18
 	VMOVUPS      (BX)(SI*1), Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c4131999a<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VMULPS       Z15, Z15, Z16
-	VMOVAPS      Z15, Z19
-	VFMSUB213PS  Z16, Z15, Z19
-	VMOVUPS      c41b2e92f<>+0(SB), Z20
-	VADDPS       Z20, Z16, Z21
-	VMAXPS       Z20, Z16, Z22
-	VMINPS       Z20, Z16, Z20
-	VSUBPS       Z22, Z21, Z22
-	VSUBPS       Z22, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VADDPS       c355d9ed8<>+0(SB), Z19, Z19
-	VMULPS       cbd922279<>+0(SB), Z15, Z16
-	VMOVAPS      Z15, Z20
-	VFMSUB132PS  cbd922279<>+0(SB), Z16, Z20
-	VFMADD231PS  cb124d8b5<>+0(SB), Z15, Z20
-	VMULPS       Z16, Z21, Z22
-	VMOVAPS      Z16, Z23
-	VFMSUB213PS  Z22, Z21, Z23
-	VFMADD231PS  Z16, Z19, Z23
-	VFMADD231PS  Z20, Z21, Z23
-	VMOVUPS      c3fcc422a<>+0(SB), Z16
-	VMULPS       Z15, Z15, Z19
-	VFMADD231PS  c3e5b33b6<>+0(SB), Z19, Z16
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z1, Z22, Z19
-	VSUBPS       Z0, Z19, Z20
-	VFMADD231PS  Z2, Z20, Z22
-	VFMADD231PS  Z3, Z20, Z23
-	VADDPS       Z23, Z22, Z22
-	VMULPS       Z22, Z22, Z21
-	VMOVAPS      Z4, Z23
-	VMOVAPS      Z5, Z24
-	VFMADD213PS  Z6, Z22, Z24
-	VFMADD231PS  Z21, Z23, Z24
-	VMOVAPS      Z7, Z23
-	VFMADD213PS  Z8, Z22, Z23
-	VFMADD231PS  Z21, Z24, Z23
-	VFMADD213PS  Z22, Z21, Z23
-	VMAXPS       Z12, Z19, Z21
-	VPSUBD       c0000007f<>+0(SB), Z21, Z21
-	VPSLLD       $0x17, Z21, Z21
-	VMOVAPS      Z21, Z19
-	VFMADD231PS  Z21, Z23, Z19
-	VADDPS       Z9, Z19, Z22
-	VSUBPS       Z9, Z22, Z24
-	VSUBPS       Z24, Z19, Z24
-	VMOVAPS      Z10, Z19
-	VFMADD231PS  Z11, Z22, Z19
-	VADDPS       Z9, Z23, Z23
-	VDIVPS       Z22, Z23, Z25
-	VFNMADD231PS Z22, Z25, Z23
-	VFNMADD231PS Z24, Z25, Z23
-	VFMADD231PS  Z19, Z23, Z25
-	VMULPS       Z21, Z25, Z19
-	VSUBPS       Z19, Z9, Z19
-	VMULPS       Z15, Z19, Z19
-	VMULPS       Z16, Z19, Z19
-	VSUBPS       Z19, Z9, Z19
-	VMULPS       Z25, Z19, Z19
-	VSCALEFPS    Z20, Z19, Z19
 	VMOVAPS      Z9, Z15
-	VSUBPS       Z19, Z15, Z15
+	VSUBPS       Z18, Z15, Z15
 	VPMOVD2M     Z13, K1
-	VBLENDMPS    Z19, Z15, K1, Z17
-	VMULPS       Z14, Z17, Z17
+	VBLENDMPS    Z18, Z15, K1, Z16
+	VMULPS       Z14, Z16, Z16
 	VMOVUPS      (CX)(SI*1), Z13
-	VADDPS       Z13, Z17, Z17
-	VMOVUPS      Z17, (CX)(SI*1)
+	VADDPS       Z13, Z16, Z16
+	VMOVUPS      Z16, (CX)(SI*1)
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
 	JMP          one
@@ -4742,49 +5237,48 @@ part:
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
-	VMOVUPS.Z    (BX)(SI*1), K1, Z14
-	VPANDD       c7fffffff<>+0(SB), Z13, Z15
-	VMOVUPS      c4131999a<>+0(SB), Z16
-	VMINPS       Z15, Z16, Z15
-	VMULPS       Z15, Z15, Z16
-	VMOVAPS      Z15, Z17
-	VFMSUB213PS  Z16, Z15, Z17
-	VMOVUPS      c41b2e92f<>+0(SB), Z19
-	VADDPS       Z19, Z16, Z20
-	VMAXPS       Z19, Z16, Z21
-	VMINPS       Z19, Z16, Z19
-	VSUBPS       Z21, Z20, Z21
-	VSUBPS       Z21, Z19, Z19
-	VADDPS       Z19, Z17, Z17
-	VADDPS       c355d9ed8<>+0(SB), Z17, Z17
-	VMULPS       cbd922279<>+0(SB), Z15, Z16
-	VMOVAPS      Z15, Z19
-	VFMSUB132PS  cbd922279<>+0(SB), Z16, Z19
-	VFMADD231PS  cb124d8b5<>+0(SB), Z15, Z19
-	VMULPS       Z16, Z20, Z21
-	VMOVAPS      Z16, Z22
-	VFMSUB213PS  Z21, Z20, Z22
-	VFMADD231PS  Z16, Z17, Z22
-	VFMADD231PS  Z19, Z20, Z22
-	VMOVUPS      c3fcc422a<>+0(SB), Z16
-	VMULPS       Z15, Z15, Z17
-	VFMADD231PS  c3e5b33b6<>+0(SB), Z17, Z16
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z1, Z21, Z17
-	VSUBPS       Z0, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z21
-	VFMADD231PS  Z3, Z0, Z22
-	VADDPS       Z22, Z21, Z21
-	VMULPS       Z21, Z21, Z1
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z16
+	VFMSUB213PS  Z15, Z14, Z16
+	VMOVUPS      c41b2e92f<>+0(SB), Z18
+	VADDPS       Z18, Z15, Z19
+	VMAXPS       Z18, Z15, Z20
+	VMINPS       Z18, Z15, Z18
+	VSUBPS       Z20, Z19, Z20
+	VSUBPS       Z20, Z18, Z18
+	VADDPS       Z18, Z16, Z16
+	VADDPS       c355d9ed8<>+0(SB), Z16, Z16
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z18
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z18
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z18
+	VMULPS       Z15, Z19, Z20
+	VMOVAPS      Z15, Z21
+	VFMSUB213PS  Z20, Z19, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VFMADD231PS  Z18, Z19, Z21
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z16
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z16, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z20, Z16
+	VSUBPS       Z0, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VFMADD231PS  Z3, Z0, Z21
+	VADDPS       Z21, Z20, Z20
+	VMULPS       Z20, Z20, Z1
 	VMOVAPS      Z4, Z2
 	VMOVAPS      Z5, Z3
-	VFMADD213PS  Z6, Z21, Z3
+	VFMADD213PS  Z6, Z20, Z3
 	VFMADD231PS  Z1, Z2, Z3
 	VMOVAPS      Z7, Z2
-	VFMADD213PS  Z8, Z21, Z2
+	VFMADD213PS  Z8, Z20, Z2
 	VFMADD231PS  Z1, Z3, Z2
-	VFMADD213PS  Z21, Z1, Z2
-	VMAXPS       Z12, Z17, Z3
+	VFMADD213PS  Z20, Z1, Z2
+	VMAXPS       Z12, Z16, Z3
 	VPSUBD       c0000007f<>+0(SB), Z3, Z3
 	VPSLLD       $0x17, Z3, Z3
 	VMOVAPS      Z3, Z1
@@ -4801,19 +5295,20 @@ part:
 	VFMADD231PS  Z1, Z2, Z6
 	VMULPS       Z3, Z6, Z1
 	VSUBPS       Z1, Z9, Z1
+	VMULPS       Z14, Z1, Z1
 	VMULPS       Z15, Z1, Z1
-	VMULPS       Z16, Z1, Z1
 	VSUBPS       Z1, Z9, Z1
 	VMULPS       Z6, Z1, Z1
 	VSCALEFPS    Z0, Z1, Z1
-	VMOVAPS      Z9, Z0
-	VSUBPS       Z1, Z0, Z0
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVAPS      Z9, Z2
+	VSUBPS       Z1, Z2, Z2
 	VPMOVD2M     Z13, K2
-	VBLENDMPS    Z1, Z0, K2, Z18
-	VMULPS       Z14, Z18, Z18
+	VBLENDMPS    Z1, Z2, K2, Z17
+	VMULPS       Z0, Z17, Z17
 	VMOVUPS.Z    (CX)(SI*1), K1, Z0
-	VADDPS       Z0, Z18, Z18
-	VMOVUPS      Z18, K1, (CX)(SI*1)
+	VADDPS       Z0, Z17, Z17
+	VMOVUPS      Z17, K1, (CX)(SI*1)
 
 end:
 	VZEROUPPER
@@ -4845,35 +5340,35 @@ one:
 	CMPQ         AX, $0x10
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Z13
-	VMOVUPS      (BX)(SI*1), Z14
-	VPORD        c80000000<>+0(SB), Z13, Z15
-	VMAXPS       Z15, Z0, Z15
-	VMOVAPS      Z4, Z16
-	VFMADD231PS  Z5, Z15, Z16
-	VSUBPS       Z4, Z16, Z16
-	VFMADD231PS  Z6, Z16, Z15
-	VFMADD231PS  Z7, Z16, Z15
-	VMOVAPS      Z8, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VFMADD213PS  Z12, Z15, Z17
-	VFMADD213PS  Z1, Z15, Z17
-	VFMADD213PS  Z1, Z15, Z17
-	VMOVAPS      Z17, Z15
-	VSCALEFPS    Z16, Z15, Z15
-	VMOVAPS      Z1, Z17
-	VADDPS       Z17, Z15, Z16
+	VPORD        c80000000<>+0(SB), Z13, Z14
+	VMAXPS       Z14, Z0, Z14
+	VMOVAPS      Z4, Z15
+	VFMADD231PS  Z5, Z14, Z15
+	VSUBPS       Z4, Z15, Z15
+	VFMADD231PS  Z6, Z15, Z14
+	VFMADD231PS  Z7, Z15, Z14
+	VMOVAPS      Z8, Z16
+	VFMADD213PS  Z9, Z14, Z16
+	VFMADD213PS  Z10, Z14, Z16
+	VFMADD213PS  Z11, Z14, Z16
+	VFMADD213PS  Z12, Z14, Z16
+	VFMADD213PS  Z1, Z14, Z16
+	VFMADD213PS  Z1, Z14, Z16
+	VMOVAPS      Z16, Z14
+	VSCALEFPS    Z15, Z14, Z14
+	VMOVAPS      Z1, Z16
+	VADDPS       Z16, Z14, Z15
 	VPMOVD2M     Z13, K1
-	VBLENDMPS    Z15, Z17, K1, Z18
-	VDIVPS       Z16, Z18, Z13
-	VSUBPS       Z17, Z16, Z17
-	VSUBPS       Z17, Z15, Z15
-	VFNMADD231PS Z16, Z13, Z18
-	VFNMADD231PS Z15, Z13, Z18
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z3, Z16, Z15
-	VFMADD231PS  Z15, Z18, Z13
+	VBLENDMPS    Z14, Z16, K1, Z17
+	VDIVPS       Z15, Z17, Z13
+	VSUBPS       Z16, Z15, Z16
+	VSUBPS       Z16, Z14, Z14
+	VFNMADD231PS Z15, Z13, Z17
+	VFNMADD231PS Z14, Z13, Z17
+	VMOVAPS      Z2, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VFMADD231PS  Z14, Z17, Z13
+	VMOVUPS      (BX)(SI*1), Z14
 	VMULPS       Z14, Z13, Z13
 	VMOVUPS      Z13, (CX)(SI*1)
 	ADDQ         $0x40, SI
@@ -4887,36 +5382,36 @@ part:
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
-	VMOVUPS.Z    (BX)(SI*1), K1, Z14
-	VPORD        c80000000<>+0(SB), Z13, Z15
-	VMAXPS       Z15, Z0, Z15
+	VPORD        c80000000<>+0(SB), Z13, Z14
+	VMAXPS       Z14, Z0, Z14
 	VMOVAPS      Z4, Z0
-	VFMADD231PS  Z5, Z15, Z0
+	VFMADD231PS  Z5, Z14, Z0
 	VSUBPS       Z4, Z0, Z0
-	VFMADD231PS  Z6, Z0, Z15
-	VFMADD231PS  Z7, Z0, Z15
+	VFMADD231PS  Z6, Z0, Z14
+	VFMADD231PS  Z7, Z0, Z14
 	VMOVAPS      Z8, Z4
-	VFMADD213PS  Z9, Z15, Z4
-	VFMADD213PS  Z10, Z15, Z4
-	VFMADD213PS  Z11, Z15, Z4
-	VFMADD213PS  Z12, Z15, Z4
-	VFMADD213PS  Z1, Z15, Z4
-	VFMADD213PS  Z1, Z15, Z4
-	VMOVAPS      Z4, Z15
-	VSCALEFPS    Z0, Z15, Z15
+	VFMADD213PS  Z9, Z14, Z4
+	VFMADD213PS  Z10, Z14, Z4
+	VFMADD213PS  Z11, Z14, Z4
+	VFMADD213PS  Z12, Z14, Z4
+	VFMADD213PS  Z1, Z14, Z4
+	VFMADD213PS  Z1, Z14, Z4
+	VMOVAPS      Z4, Z14
+	VSCALEFPS    Z0, Z14, Z14
 	VMOVAPS      Z1, Z1
-	VADDPS       Z1, Z15, Z0
+	VADDPS       Z1, Z14, Z0
 	VPMOVD2M     Z13, K2
-	VBLENDMPS    Z15, Z1, K2, Z19
-	VDIVPS       Z0, Z19, Z4
+	VBLENDMPS    Z14, Z1, K2, Z18
+	VDIVPS       Z0, Z18, Z4
 	VSUBPS       Z1, Z0, Z1
-	VSUBPS       Z1, Z15, Z15
-	VFNMADD231PS Z0, Z4, Z19
-	VFNMADD231PS Z15, Z4, Z19
+	VSUBPS       Z1, Z14, Z14
+	VFNMADD231PS Z0, Z4, Z18
+	VFNMADD231PS Z14, Z4, Z18
 	VMOVAPS      Z2, Z1
 	VFMADD231PS  Z3, Z0, Z1
-	VFMADD231PS  Z1, Z19, Z4
-	VMULPS       Z14, Z4, Z4
+	VFMADD231PS  Z1, Z18, Z4
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMULPS       Z0, Z4, Z4
 	VMOVUPS      Z4, K1, (CX)(SI*1)
 
 end:
@@ -4949,35 +5444,35 @@ one:
 	CMPQ         AX, $0x10
 	JLT          part
 	VMOVUPS      (DX)(SI*1), Z13
-	VMOVUPS      (BX)(SI*1), Z14
-	VPORD        c80000000<>+0(SB), Z13, Z15
-	VMAXPS       Z15, Z0, Z15
-	VMOVAPS      Z4, Z16
-	VFMADD231PS  Z5, Z15, Z16
-	VSUBPS       Z4, Z16, Z16
-	VFMADD231PS  Z6, Z16, Z15
-	VFMADD231PS  Z7, Z16, Z15
-	VMOVAPS      Z8, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VFMADD213PS  Z12, Z15, Z17
-	VFMADD213PS  Z1, Z15, Z17
-	VFMADD213PS  Z1, Z15, Z17
-	VMOVAPS      Z17, Z15
-	VSCALEFPS    Z16, Z15, Z15
-	VMOVAPS      Z1, Z17
-	VADDPS       Z17, Z15, Z16
+	VPORD        c80000000<>+0(SB), Z13, Z14
+	VMAXPS       Z14, Z0, Z14
+	VMOVAPS      Z4, Z15
+	VFMADD231PS  Z5, Z14, Z15
+	VSUBPS       Z4, Z15, Z15
+	VFMADD231PS  Z6, Z15, Z14
+	VFMADD231PS  Z7, Z15, Z14
+	VMOVAPS      Z8, Z16
+	VFMADD213PS  Z9, Z14, Z16
+	VFMADD213PS  Z10, Z14, Z16
+	VFMADD213PS  Z11, Z14, Z16
+	VFMADD213PS  Z12, Z14, Z16
+	VFMADD213PS  Z1, Z14, Z16
+	VFMADD213PS  Z1, Z14, Z16
+	VMOVAPS      Z16, Z14
+	VSCALEFPS    Z15, Z14, Z14
+	VMOVAPS      Z1, Z16
+	VADDPS       Z16, Z14, Z15
 	VPMOVD2M     Z13, K1
-	VBLENDMPS    Z15, Z17, K1, Z18
-	VDIVPS       Z16, Z18, Z13
-	VSUBPS       Z17, Z16, Z17
-	VSUBPS       Z17, Z15, Z15
-	VFNMADD231PS Z16, Z13, Z18
-	VFNMADD231PS Z15, Z13, Z18
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z3, Z16, Z15
-	VFMADD231PS  Z15, Z18, Z13
+	VBLENDMPS    Z14, Z16, K1, Z17
+	VDIVPS       Z15, Z17, Z13
+	VSUBPS       Z16, Z15, Z16
+	VSUBPS       Z16, Z14, Z14
+	VFNMADD231PS Z15, Z13, Z17
+	VFNMADD231PS Z14, Z13, Z17
+	VMOVAPS      Z2, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VFMADD231PS  Z14, Z17, Z13
+	VMOVUPS      (BX)(SI*1), Z14
 	VMULPS       Z14, Z13, Z13
 	VMOVUPS      (CX)(SI*1), Z14
 	VADDPS       Z14, Z13, Z13
@@ -4993,36 +5488,36 @@ part:
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
-	VMOVUPS.Z    (BX)(SI*1), K1, Z14
-	VPORD        c80000000<>+0(SB), Z13, Z15
-	VMAXPS       Z15, Z0, Z15
+	VPORD        c80000000<>+0(SB), Z13, Z14
+	VMAXPS       Z14, Z0, Z14
 	VMOVAPS      Z4, Z0
-	VFMADD231PS  Z5, Z15, Z0
+	VFMADD231PS  Z5, Z14, Z0
 	VSUBPS       Z4, Z0, Z0
-	VFMADD231PS  Z6, Z0, Z15
-	VFMADD231PS  Z7, Z0, Z15
+	VFMADD231PS  Z6, Z0, Z14
+	VFMADD231PS  Z7, Z0, Z14
 	VMOVAPS      Z8, Z4
-	VFMADD213PS  Z9, Z15, Z4
-	VFMADD213PS  Z10, Z15, Z4
-	VFMADD213PS  Z11, Z15, Z4
-	VFMADD213PS  Z12, Z15, Z4
-	VFMADD213PS  Z1, Z15, Z4
-	VFMADD213PS  Z1, Z15, Z4
-	VMOVAPS      Z4, Z15
-	VSCALEFPS    Z0, Z15, Z15
+	VFMADD213PS  Z9, Z14, Z4
+	VFMADD213PS  Z10, Z14, Z4
+	VFMADD213PS  Z11, Z14, Z4
+	VFMADD213PS  Z12, Z14, Z4
+	VFMADD213PS  Z1, Z14, Z4
+	VFMADD213PS  Z1, Z14, Z4
+	VMOVAPS      Z4, Z14
+	VSCALEFPS    Z0, Z14, Z14
 	VMOVAPS      Z1, Z1
-	VADDPS       Z1, Z15, Z0
+	VADDPS       Z1, Z14, Z0
 	VPMOVD2M     Z13, K2
-	VBLENDMPS    Z15, Z1, K2, Z19
-	VDIVPS       Z0, Z19, Z4
+	VBLENDMPS    Z14, Z1, K2, Z18
+	VDIVPS       Z0, Z18, Z4
 	VSUBPS       Z1, Z0, Z1
-	VSUBPS       Z1, Z15, Z15
-	VFNMADD231PS Z0, Z4, Z19
-	VFNMADD231PS Z15, Z4, Z19
+	VSUBPS       Z1, Z14, Z14
+	VFNMADD231PS Z0, Z4, Z18
+	VFNMADD231PS Z14, Z4, Z18
 	VMOVAPS      Z2, Z1
 	VFMADD231PS  Z3, Z0, Z1
-	VFMADD231PS  Z1, Z19, Z4
-	VMULPS       Z14, Z4, Z4
+	VFMADD231PS  Z1, Z18, Z4
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMULPS       Z0, Z4, Z4
 	VMOVUPS.Z    (CX)(SI*1), K1, Z0
 	VADDPS       Z0, Z4, Z4
 	VMOVUPS      Z4, K1, (CX)(SI*1)

@@ -12,7 +12,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// abreast writes body for count vectors; at each turn that the code of one takes, that of the next goes on.
+// abreast writes body for count vectors; at each turn that the code of one takes, that of the next goes on. body
+// may itself write chains abreast.
 func (t *target) abreast(count int, body func(v int)) {
 	type step = struct{}
 	yields := make([]func(step) bool, count)
@@ -25,6 +26,7 @@ func (t *target) abreast(count int, body func(v int)) {
 		defer stop()
 		vectors = append(vectors, next)
 	}
+	outer := t.next
 	for going := true; going; {
 		going = false
 		for v, next := range vectors {
@@ -32,8 +34,11 @@ func (t *target) abreast(count int, body func(v int)) {
 			_, more := next()
 			going = going || more
 		}
+		if outer != nil {
+			outer()
+		}
 	}
-	t.next = nil
+	t.next = outer
 }
 
 // turn lets the next of the vectors abreast go on.

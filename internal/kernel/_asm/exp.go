@@ -389,7 +389,8 @@ func (t *target) hyperbolicTangent() {
 		t.turn()
 		VPSRLD(U8(shift), index, index)
 		t.turn()
-		p.store(t.signOf(x, pick.powers(a, index, nil)), c.dst)
+		r, _ := pick.powers(a, index, nil, false)
+		p.store(t.signOf(x, r), c.dst)
 	}
 	t.loopQuick("Tanh", "dst[i] = tanh(a[i])", 0, func(c *loopCode) {
 		pick = t.picker("tanh", t.pieces(tanhPieces16, tanhPieces8), 8)

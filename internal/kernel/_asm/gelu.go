@@ -3,11 +3,12 @@ package main
 // erf, and the units that multiply x by a share between 0 and 1: GELU in both forms and SiLU, with their derivatives.
 //
 // All of them are max(x, 0) - T(|x|) with T(a) = a S(a), S(a) the share of -a, which keeps its relative precision where it is small: for GELU
-// S(a) = Φ(-a) = exp(-a²/2) G(a) with G in pieces, for the others S = e/(1+e) with e = exp(-z), z = a for SiLU. The derivative is D(a) below 0 and
-// 1 - D(a) above, D = S - a S'.
+// S(a) = Φ(-a) and T(a) = exp(-a²/2) K(a) with K in pieces, for the others S = e/(1+e) with e = exp(-z), z = a for SiLU. The derivative is D(a)
+// below 0 and 1 - D(a) above, D = S - a S', for GELU too exp(-a²/2) times a function in pieces.
 
 import (
 	"math"
+	"slices"
 
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
@@ -54,60 +55,9 @@ func (t *target) picker(name string, p pieces, registers int) *picker {
 	return k
 }
 
-// at is the value at a, whose piece index says. rest, if not nil, is what the second coefficients lack, which matters where the first one is 0.
-func (k *picker) at(a, index Register, rest Op) Register {
-	p, _ := k.both(a, index, rest, false)
-	return p
-}
-
-// both gives, if wanted, what the result lacks too.
-func (k *picker) both(a, index Register, rest Op, wanted bool) (p, lacks Register) {
-	pick := func(table Op) Register {
-		r := k.t.vec()
-		VPERMPS(table, index, r)
-		return r
-	}
-	d, z := pick(k.tables[0]), k.t.vec()
-	VSUBPS(d, a, d)
-	VMULPS(d, d, z)
-	pair := func(high, low int) Register {
-		p, c := pick(k.tables[high]), pick(k.tables[low])
-		VFMADD213PS(c, d, p)
-		return p
-	}
-	// In steps of two powers down to the second, then one by one: these steps are the precise ones.
-	n := len(k.tables) - 1
-	if n%2 == 1 {
-		p = pick(k.tables[n])
-		n--
-	} else {
-		p = pair(n, n-1)
-		n -= 2
-	}
-	for ; n >= 4; n -= 2 {
-		q := pair(n, n-1)
-		VFMADD231PS(z, p, q)
-		p = q
-	}
-	VFMADD213PS(pick(k.tables[2]), d, p)
-	c := pick(k.tables[1])
-	if rest != nil {
-		VFMADD231PS(rest, d, c)
-	}
-	if !wanted {
-		VFMADD213PS(c, d, p)
-		return p, nil
-	}
-	r := k.t.vec()
-	VMOVAPS(c, r)
-	VFMADD231PS(d, p, r)
-	VSUBPS(r, c, c)
-	VFMADD213PS(c, d, p)
-	return r, p
-}
-
-// powers is what at is, one power at a time, for vectors abreast.
-func (k *picker) powers(a, index Register, rest Op) Register {
+// powers is the value at a, whose piece index says, one power at a time.
+// rest, if not nil, is what the second coefficients lack, which matters where the first one is 0. It gives, if wanted, what the result lacks too.
+func (k *picker) powers(a, index Register, rest Op, wanted bool) (p, lacks Register) {
 	pick := func(table Op) Register {
 		r := k.t.vec()
 		VPERMPS(table, index, r)
@@ -116,17 +66,27 @@ func (k *picker) powers(a, index Register, rest Op) Register {
 	d := pick(k.tables[0])
 	VSUBPS(d, a, d)
 	n := len(k.tables) - 1
-	p := pick(k.tables[n])
+	p = pick(k.tables[n])
 	k.t.turn()
 	for n--; n >= 1; n-- {
 		c := pick(k.tables[n])
 		if n == 1 && rest != nil {
 			VFMADD231PS(rest, d, c)
 		}
+		if n == 1 && wanted {
+			r := k.t.vec()
+			VMOVAPS(c, r)
+			VFMADD231PS(d, p, r)
+			k.t.turn()
+			VSUBPS(r, c, c)
+			VFMADD213PS(c, d, p)
+			k.t.turn()
+			return r, p
+		}
 		VFMADD213PS(c, d, p)
 		k.t.turn()
 	}
-	return p
+	return p, nil
 }
 
 func (t *target) pieces(wide, narrow pieces) pieces {
@@ -137,9 +97,12 @@ func (t *target) pieces(wide, narrow pieces) pieces {
 }
 
 const (
-	geluHigh     = 14.55
-	belowScale   = 1.03             // of a, plus 1, whose exponent and first bits are the piece
-	normalHeight = 0.39894228040143 // 1/sqrt(2 pi)
+	geluHigh   = 14.55
+	geluNormal = 12.8 // within this T is a normal number, or 0
+
+	// Of a, plus a start: the exponent and first bits of that are the piece.
+	bellScale16, bellStart16 = 1.28, 1.25
+	bellScale8, bellStart8   = 1.02, 1
 
 	geluA = 1.5957691216057307117597842397375 // 2√(2/π)
 	geluB = 0.044715 * geluA
@@ -151,26 +114,66 @@ const (
 
 func rest(x float64) float32 { return float32(x - float64(float32(x))) }
 
-// below gives G(|x|), if precise what it lacks, a = |x| up to a bound, and p and 2^n of exp(-a²/2).
-func (ns *numbers) below(x Register, pick *picker, precise bool) (g, lacks, a, p Register, two power) {
-	t := ns.t
-	a = t.absolute(x)
-	VMINPS(a, ns.register(geluHigh), a)
-	index := ns.copy(1)
-	VFMADD231PS(ns.of(belowScale), a, index)
-	shift := uint8(22)
-	if t.wide() {
-		shift = 21
+// bellQ is what expQ is for exp(-v/2): coefficients of (exp(-v/2)-1)/v, from the highest power.
+func bellQ() []float32 {
+	var c []float32
+	for i, q := range append(slices.Clone(expQ), 1) {
+		c = append(c, q*float32(math.Pow(-0.5, float64(len(expQ)+1-i))))
 	}
-	VPSRLD(U8(shift), index, index)
-	g, lacks = pick.both(a, index, nil, precise)
-	half, square, low := t.vec(), t.vec(), t.vec()
-	VMULPS(ns.of(-0.5), a, half)
-	VMULPS(half, a, square)
-	VMOVAPS(half, low)
-	VFMSUB213PS(square, a, low) // what the square lacks
-	two, p = ns.expm1(square, low)
-	return g, lacks, a, p, two
+	return c
+}
+
+// bell gives the value of pick at a, times exp(-a²/2) without a factor of 2^n. a² - 2 ln 2 n comes from one multiply-add, so that the square is not
+// rounded. precise takes in what the value lacks too.
+func (ns *numbers) bell(shifter float32, a Register, pick *picker, precise bool) (r Register, two power) {
+	t := ns.t
+	start, by, shift := float32(bellStart8), float32(bellScale8), uint8(22)
+	if t.wide() {
+		start, by, shift = bellStart16, bellScale16, 21
+	}
+	var k, lacks, w Register
+	t.abreast(2, func(chain int) {
+		if chain == 0 {
+			index := ns.copy(start)
+			VFMADD231PS(ns.of(by), a, index)
+			t.turn()
+			VPSRLD(U8(shift), index, index)
+			t.turn()
+			k, lacks = pick.powers(a, index, nil, precise)
+			return
+		}
+		s, sum, n := t.vec(), ns.copy(shifter), t.vec()
+		VMULPS(a, a, s)
+		t.turn()
+		VFMADD231PS(ns.of(-0.5*math.Log2E), s, sum)
+		t.turn()
+		VSUBPS(ns.of(shifter), sum, n)
+		t.turn()
+		v := t.vec()
+		VMULPS(ns.of(2*ln2High), n, v) // exact
+		t.turn()
+		VFMADD231PS(a, a, v)
+		t.turn()
+		VFMADD231PS(ns.of(2*ln2Low), n, v)
+		t.turn()
+		q := bellQ()
+		w = ns.copy(q[0])
+		for _, c := range q[1:] {
+			VFMADD213PS(ns.of(c), v, w)
+			t.turn()
+		}
+		VMULPS(v, w, w)
+		two = power{sum, n}
+	})
+	t.turn()
+	if !precise {
+		VFMADD213PS(k, k, w)
+		return w, two
+	}
+	VFMADD213PS(lacks, k, w)
+	t.turn()
+	VADDPS(k, w, w)
+	return w, two
 }
 
 // holdUnit loads what units of the kind of e/(1+e) want.
@@ -224,22 +227,81 @@ func (ns *numbers) slope(x, d, dy Register) Register {
 	return r
 }
 
-// derivative writes a function dst[i] = b[i] slope(a[i]) and its form that adds.
-func (t *target) derivative(name, does string, begin func(c *loopCode), body func(c *loopCode, x, dy Register) Register) {
+// derivative writes a function dst[i] = b[i] slope(a[i]) and its form that adds. q, which may be nil, says for what its quick form is.
+func (t *target) derivative(name, does string, begin func(c *loopCode), q *quick, body func(c *loopCode, x Register, p place, quick bool) Register) {
 	for _, add := range []bool{false, true} {
 		suffix, is := "", "dst[i] = "
 		if add {
 			suffix, is = "Add", "dst[i] += "
 		}
-		t.loop(name+suffix, is+does, 1, begin, func(c *loopCode, p place) {
-			r := body(c, p.load(c.a), p.load(c.b))
+		finish := func(c *loopCode, r Register, p place) {
 			if add {
 				VADDPS(p.load(c.dst), r, r)
 			}
 			p.store(r, c.dst)
-		})
+		}
+		if q != nil {
+			q = &quick{q.vectors, q.bound, func(c *loopCode, x Register, p place) { finish(c, body(c, x, p, true), p) }}
+		}
+		t.loopQuick(name+suffix, is+does, 1, begin, q, func(c *loopCode, p place) { finish(c, body(c, p.load(c.a), p, false), p) })
 	}
 }
+
+// normalUnit writes GELU and its derivative.
+func (t *target) normalUnit() {
+	var ns *numbers
+	var pick *picker
+	begin := func(name string, wide, narrow pieces) func(c *loopCode) {
+		return func(c *loopCode) {
+			if t.wide() {
+				pick = t.picker(name, wide, 8)
+				ns = t.numbers(5, bellScale16, bellStart16, shifter, -0.5*math.Log2E, 2*ln2High, 2*ln2Low).hold(bellQ()...)
+			} else {
+				pick = t.picker(name, narrow, 0)
+				ns = t.numbers(1, shifter)
+			}
+		}
+	}
+	// normal is the bell where T is normal, any where it may not be.
+	normal := func(x Register, precise bool) Register {
+		r, two := ns.bell(shifter, t.absolute(x), pick, precise)
+		t.turn()
+		VPSLLD(U8(23), two.sum, two.sum)
+		VPADDD(two.sum, r, r)
+		return r
+	}
+	any := func(x Register, precise bool) Register {
+		a := t.absolute(x)
+		VMINPS(a, ns.register(geluHigh), a)
+		r, two := ns.bell(biased, a, pick, precise)
+		t.scale(r, two)
+		return r
+	}
+	store := func(c *loopCode, x, product Register, p place) {
+		zero := t.vec()
+		t.zero(zero)
+		VPMAXSD(x, zero, x) // the greater one in float32 too; a NaN is in product
+		VSUBPS(product, x, x)
+		p.store(x, c.dst)
+	}
+	t.loopQuick("GELU", "dst[i] = a[i] Φ(a[i])", 0, begin("bell", bellPieces16, bellPieces8), &quick{bellAbreast, geluNormal, func(c *loopCode, x Register, p place) {
+		r := normal(x, true)
+		store(c, p.load(c.a), r, p) // loaded anew: registers are few
+	}}, func(c *loopCode, p place) {
+		x := p.load(c.a)
+		store(c, x, any(x, true), p)
+	})
+	t.derivative("GELUBack", "b[i] (Φ(a[i]) + a[i] φ(a[i]))", begin("bellSlope", bellSlopePieces16, bellSlopePieces8), &quick{vectors: bellAbreast, bound: geluNormal},
+		func(c *loopCode, x Register, p place, quick bool) Register {
+			if quick {
+				r := normal(x, false)
+				return ns.slope(p.load(c.a), r, p.load(c.b))
+			}
+			return ns.slope(x, any(x, false), p.load(c.b))
+		})
+}
+
+const bellAbreast = 2
 
 func (t *target) normalDistribution() {
 	var ns *numbers
@@ -256,7 +318,7 @@ func (t *target) normalDistribution() {
 			VFMADD231PS(number(1/0.53), a, index)
 		}
 		t.turn()
-		r := pick.powers(a, index, ns.of(erfRest))
+		r, _ := pick.powers(a, index, ns.of(erfRest), false)
 		VMINPS(r, ns.register(1), r)
 		p.store(t.signOf(x, r), c.dst)
 	}
@@ -268,30 +330,7 @@ func (t *target) normalDistribution() {
 		}
 	}, &quick{vectors: 4, body: erf}, func(c *loopCode, p place) { erf(c, p.load(c.a), p) })
 
-	begin := func(c *loopCode) {
-		pick = t.picker("below", t.pieces(belowPieces16, belowPieces8), 8)
-		ns = t.numbers(13, geluHigh, 1, belowScale, -0.5).holdExp()
-	}
-	t.loop("GELU", "dst[i] = a[i] Φ(a[i])", 1, begin, func(c *loopCode, p place) {
-		x := p.load(c.a)
-		g, lacks, a, e, two := ns.below(x, pick, true)
-		h, low := t.vec(), t.vec()
-		VMULPS(a, g, h)
-		VMOVAPS(a, low)
-		VFMSUB213PS(h, g, low) // what h lacks
-		VFMADD231PS(lacks, a, low)
-		VFMADD231PS(e, h, low)
-		VADDPS(h, low, h) // a g (1+e)
-		t.scale(h, two)
-		p.store(t.unit(x, h), c.dst)
-	})
-	t.derivative("GELUBack", "b[i] (Φ(a[i]) + a[i] φ(a[i]))", begin, func(c *loopCode, x, dy Register) Register {
-		g, _, a, e, two := ns.below(x, pick, false)
-		VFMADD231PS(number(-normalHeight), a, g)
-		VFMADD213PS(g, g, e) // e g + g
-		t.scale(e, two)
-		return ns.slope(x, e, dy)
-	})
+	t.normalUnit()
 
 	unit := func(c *loopCode) { ns = t.numbers(18).holdUnit() }
 	bounded := func(x Register, high float32) Register {
@@ -309,7 +348,7 @@ func (t *target) normalDistribution() {
 		p.store(product(x, ns.decline(t.signed(a), nil, a)), c.dst)
 	})
 	// D = q (1 - a (1-q) z'), with z' the derivative of z.
-	sloped := func(x, a, dz, dy Register, d declining) Register {
+	sloped := func(c *loopCode, x, a, dz Register, p place, d declining) Register {
 		r, one := t.vec(), ns.register(1)
 		VSUBPS(d.q, one, r)
 		VMULPS(a, r, r)
@@ -319,11 +358,11 @@ func (t *target) normalDistribution() {
 		VSUBPS(r, one, r)
 		VMULPS(d.raw, r, r)
 		t.scale(r, d.two)
-		return ns.slope(x, r, dy)
+		return ns.slope(x, r, p.load(c.b))
 	}
-	t.derivative("SiLUBack", "b[i] times the derivative of SiLU at a[i]", unit, func(c *loopCode, x, dy Register) Register {
+	t.derivative("SiLUBack", "b[i] times the derivative of SiLU at a[i]", unit, nil, func(c *loopCode, x Register, p place, _ bool) Register {
 		a := bounded(x, siluHigh)
-		return sloped(x, a, nil, dy, ns.decline(t.signed(a), nil, nil))
+		return sloped(c, x, a, nil, p, ns.decline(t.signed(a), nil, nil))
 	})
 	t.loop("GELUTanh", "dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³)))", 1, unit, func(c *loopCode, p place) {
 		x := p.load(c.a)
@@ -331,19 +370,19 @@ func (t *target) normalDistribution() {
 		z, low := ns.minusPolynomial(a)
 		p.store(product(x, ns.decline(z, low, a)), c.dst)
 	})
-	t.derivative("GELUTanhBack", "b[i] times the derivative of GELUTanh at a[i]", unit, func(c *loopCode, x, dy Register) Register {
+	t.derivative("GELUTanhBack", "b[i] times the derivative of GELUTanh at a[i]", unit, nil, func(c *loopCode, x Register, p place, _ bool) Register {
 		a := bounded(x, geluTanhHigh)
 		z, low := ns.minusPolynomial(a)
 		dz, s := ns.copy(geluA), t.vec()
 		VMULPS(a, a, s)
 		VFMADD231PS(number(3*geluB), s, dz)
-		return sloped(x, a, dz, dy, ns.decline(z, low, nil))
+		return sloped(c, x, a, dz, p, ns.decline(z, low, nil))
 	})
 	t.derivative("SoftplusBack", "b[i]/(1+exp(-a[i]))", func(c *loopCode) {
 		ns = t.numbers(20, expLow, 1, 1.457, -0.5).holdExp()
-	}, func(c *loopCode, x, dy Register) Register {
+	}, nil, func(c *loopCode, x Register, p place, _ bool) Register {
 		r := ns.sigmoid(x)
-		VMULPS(dy, r, r)
+		VMULPS(p.load(c.b), r, r)
 		return r
 	})
 }
