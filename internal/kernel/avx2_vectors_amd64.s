@@ -931,15 +931,16 @@ several:
 	VMOVUPS     96(DX)(BX*1), Y6
 	VANDPS      c7fffffff<>+0(SB), Y3, Y7
 	VANDPS      c7fffffff<>+0(SB), Y4, Y8
-	VPMAXUD     Y7, Y8, Y8
-	VANDPS      c7fffffff<>+0(SB), Y5, Y7
-	VPMAXUD     Y8, Y7, Y7
+	VPMAXUD     Y7, Y8, Y7
+	VANDPS      c7fffffff<>+0(SB), Y5, Y8
+	VPMAXUD     Y7, Y8, Y7
 	VANDPS      c7fffffff<>+0(SB), Y6, Y8
-	VPMAXUD     Y7, Y8, Y8
-	VPCMPGTD    c42ae0000<>+0(SB), Y8, Y8
-	VMOVMSKPS   Y8, SI
-	TESTL       SI, SI
-	JNZ         one
+	VPMAXUD     Y7, Y8, Y7
+	VPMAXUD     c42ae0000<>+0(SB), Y7, Y7
+	VPCMPEQD    c42ae0000<>+0(SB), Y7, Y7
+	VMOVMSKPS   Y7, SI
+	CMPL        SI, $0xff
+	JNE         one
 	VMOVAPS     Y0, Y7
 	VFMADD231PS Y1, Y3, Y7
 	VMOVAPS     Y0, Y9
@@ -3158,175 +3159,232 @@ TEXT ·avx2GELU(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS c4b400000<>+0(SB), Y0
+	VMOVUPS c40b00000<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000010
+	CMPQ        AX, $0x00000020
 	JLT         one
-	VMOVUPS     (DX)(BX*1), Y1
-	VMOVUPS     32(DX)(BX*1), Y2
-	VANDPS      c7fffffff<>+0(SB), Y1, Y3
-	VANDPS      c7fffffff<>+0(SB), Y2, Y4
-	VPMAXUD     Y3, Y4, Y4
-	VPCMPGTD    c414ccccd<>+0(SB), Y4, Y4
-	VMOVMSKPS   Y4, SI
-	TESTL       SI, SI
-	JNZ         one
-	VANDPS      c7fffffff<>+0(SB), Y1, Y1
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3
-	VMOVAPS     Y0, Y5
-	VMULPS      Y1, Y1, Y4
+	VMOVUPS     (DX)(BX*1), Y2
+	VMOVUPS     32(DX)(BX*1), Y3
+	VMOVUPS     64(DX)(BX*1), Y4
+	VMOVUPS     96(DX)(BX*1), Y5
+	VPMAXUD     Y2, Y3, Y6
+	VPMAXUD     Y6, Y4, Y6
+	VPMAXUD     Y6, Y5, Y6
+	VPMAXUD     cc0b00000<>+0(SB), Y6, Y6
+	VPCMPEQD    cc0b00000<>+0(SB), Y6, Y6
+	VMOVMSKPS   Y6, SI
+	CMPL        SI, $0xff
+	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y6
-	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y6
-	VMOVAPS     Y0, Y8
-	VMULPS      Y2, Y2, Y7
-	VPSRLD      $0x16, Y3, Y3
-	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
-	VPSRLD      $0x16, Y6, Y6
-	VFMADD231PS cbf38aa3b<>+0(SB), Y7, Y8
-	VPERMPS     bella<>+0(SB), Y3, Y9
-	VSUBPS      Y9, Y1, Y9
-	VPERMPS     belli<>+0(SB), Y3, Y10
-	VSUBPS      Y0, Y5, Y4
-	VPERMPS     bella<>+0(SB), Y6, Y11
-	VSUBPS      Y11, Y2, Y11
-	VPERMPS     belli<>+0(SB), Y6, Y12
-	VSUBPS      Y0, Y8, Y7
-	VPERMPS     bellh<>+0(SB), Y3, Y13
-	VFMADD213PS Y13, Y9, Y10
-	VMULPS      c3fb17200<>+0(SB), Y4, Y13
-	VPERMPS     bellh<>+0(SB), Y6, Y14
-	VFMADD213PS Y14, Y11, Y12
-	VMULPS      c3fb17200<>+0(SB), Y7, Y14
-	VPERMPS     bellg<>+0(SB), Y3, Y15
-	VFMADD213PS Y15, Y9, Y10
-	VFMADD231PS Y1, Y1, Y13
-	VPERMPS     bellg<>+0(SB), Y6, Y1
-	VFMADD213PS Y1, Y11, Y12
-	VFMADD231PS Y2, Y2, Y14
-	VPERMPS     bellf<>+0(SB), Y3, Y1
-	VFMADD213PS Y1, Y9, Y10
-	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y13
-	VPERMPS     bellf<>+0(SB), Y6, Y1
-	VFMADD213PS Y1, Y11, Y12
-	VFMADD231PS c363fbe8e<>+0(SB), Y7, Y14
-	VPERMPS     belle<>+0(SB), Y3, Y1
-	VFMADD213PS Y1, Y9, Y10
-	VMOVUPS     c37b520b6<>+0(SB), Y1
-	VFMADD213PS cb9891ce5<>+0(SB), Y13, Y1
-	VPERMPS     belle<>+0(SB), Y6, Y2
-	VFMADD213PS Y2, Y11, Y12
-	VMOVUPS     c37b520b6<>+0(SB), Y2
-	VFMADD213PS cb9891ce5<>+0(SB), Y14, Y2
-	VPERMPS     belld<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y9, Y10
-	VFMADD213PS c3b2aac5e<>+0(SB), Y13, Y1
-	VPERMPS     belld<>+0(SB), Y6, Y4
-	VFMADD213PS Y4, Y11, Y12
-	VFMADD213PS c3b2aac5e<>+0(SB), Y14, Y2
-	VPERMPS     bellc<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y9, Y10
-	VFMADD213PS cbcaaaa49<>+0(SB), Y13, Y1
-	VPERMPS     bellc<>+0(SB), Y6, Y4
-	VFMADD213PS Y4, Y11, Y12
-	VFMADD213PS cbcaaaa49<>+0(SB), Y14, Y2
-	VPERMPS     bellb<>+0(SB), Y3, Y3
-	VMOVAPS     Y3, Y4
-	VFMADD231PS Y9, Y10, Y4
-	VFMADD213PS c3dfffffe<>+0(SB), Y13, Y1
-	VPERMPS     bellb<>+0(SB), Y6, Y6
-	VMOVAPS     Y6, Y7
-	VFMADD231PS Y11, Y12, Y7
-	VFMADD213PS c3dfffffe<>+0(SB), Y14, Y2
-	VSUBPS      Y4, Y3, Y3
-	VFMADD213PS Y3, Y9, Y10
-	VFMADD213PS cbf000000<>+0(SB), Y13, Y1
-	VSUBPS      Y7, Y6, Y6
-	VFMADD213PS Y6, Y11, Y12
-	VFMADD213PS cbf000000<>+0(SB), Y14, Y2
-	VMULPS      Y13, Y1, Y1
-	VMULPS      Y14, Y2, Y2
-	VFMADD213PS Y10, Y4, Y1
-	VFMADD213PS Y12, Y7, Y2
-	VADDPS      Y4, Y1, Y1
-	VADDPS      Y7, Y2, Y2
-	VPSLLD      $0x17, Y5, Y5
-	VPADDD      Y5, Y1, Y1
-	VMOVUPS     (DX)(BX*1), Y3
-	VXORPS      Y4, Y4, Y4
-	VPMAXSD     Y3, Y4, Y3
-	VSUBPS      Y1, Y3, Y3
-	VMOVUPS     Y3, (CX)(BX*1)
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y8, Y2, Y2
-	VMOVUPS     32(DX)(BX*1), Y1
+	VMINPS      Y2, Y0, Y2
+	VANDPS      c7fffffff<>+0(SB), Y3, Y3
+	VMINPS      Y3, Y0, Y3
+	VANDPS      c7fffffff<>+0(SB), Y4, Y4
+	VMINPS      Y4, Y0, Y4
+	VANDPS      c7fffffff<>+0(SB), Y5, Y5
+	VMINPS      Y5, Y0, Y5
+	VMOVUPS     c3f333333<>+0(SB), Y6
+	VMOVAPS     Y1, Y7
+	VFMADD231PS c3df66fe1<>+0(SB), Y2, Y6
+	VMOVUPS     c3f333333<>+0(SB), Y8
+	VMOVAPS     Y1, Y9
+	VFMADD231PS c3df66fe1<>+0(SB), Y3, Y8
+	VMOVUPS     c3f333333<>+0(SB), Y10
+	VMOVAPS     Y1, Y11
+	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y10
+	VMOVUPS     c3f333333<>+0(SB), Y12
+	VMOVAPS     Y1, Y13
+	VFMADD231PS c3df66fe1<>+0(SB), Y5, Y12
+	VFMADD231PS Y6, Y2, Y7
+	VFMADD231PS Y8, Y3, Y9
+	VFMADD231PS Y10, Y4, Y11
+	VFMADD231PS Y12, Y5, Y13
+	VPERMPS     belowa<>+0(SB), Y7, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     belowj<>+0(SB), Y7, Y2
+	VPERMPS     belowa<>+0(SB), Y9, Y8
+	VSUBPS      Y8, Y3, Y8
+	VPERMPS     belowj<>+0(SB), Y9, Y3
+	VPERMPS     belowa<>+0(SB), Y11, Y10
+	VSUBPS      Y10, Y4, Y10
+	VPERMPS     belowj<>+0(SB), Y11, Y4
+	VPERMPS     belowa<>+0(SB), Y13, Y12
+	VSUBPS      Y12, Y5, Y12
+	VPERMPS     belowj<>+0(SB), Y13, Y5
+	VPERMPS     belowi<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowi<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowi<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowi<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowh<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowh<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowh<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowh<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowg<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowg<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowg<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowg<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowf<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowf<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowf<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowf<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowe<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowe<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowe<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowe<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowd<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowd<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowd<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowd<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowc<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     belowc<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     belowc<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     belowc<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     belowb<>+0(SB), Y7, Y7
+	VFMADD213PS Y7, Y6, Y2
+	VPERMPS     belowb<>+0(SB), Y9, Y6
+	VFMADD213PS Y6, Y8, Y3
+	VPERMPS     belowb<>+0(SB), Y11, Y6
+	VFMADD213PS Y6, Y10, Y4
+	VPERMPS     belowb<>+0(SB), Y13, Y6
+	VFMADD213PS Y6, Y12, Y5
+	VMOVUPS     (DX)(BX*1), Y6
+	VXORPS      Y7, Y7, Y7
+	VPMAXSD     Y6, Y7, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVUPS     Y6, (CX)(BX*1)
+	VMOVUPS     32(DX)(BX*1), Y2
+	VXORPS      Y6, Y6, Y6
+	VPMAXSD     Y2, Y6, Y2
+	VSUBPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 32(CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Y2
 	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y1, Y3, Y1
-	VSUBPS      Y2, Y1, Y1
-	VMOVUPS     Y1, 32(CX)(BX*1)
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, AX
+	VPMAXSD     Y2, Y3, Y2
+	VSUBPS      Y4, Y2, Y2
+	VMOVUPS     Y2, 64(CX)(BX*1)
+	VMOVUPS     96(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y2, Y3, Y2
+	VSUBPS      Y5, Y2, Y2
+	VMOVUPS     Y2, 96(CX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, AX
 	JMP         several
 
 one:
 	CMPQ        AX, $0x08
 	JLT         part
-	VMOVUPS     (DX)(BX*1), Y1
-	VANDPS      c7fffffff<>+0(SB), Y1, Y2
-	VMOVUPS     c4168cccd<>+0(SB), Y3
-	VMINPS      Y2, Y3, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
-	VMOVUPS     c4b4000fe<>+0(SB), Y5
-	VMULPS      Y2, Y2, Y4
-	VPSRLD      $0x16, Y3, Y3
-	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
-	VPERMPS     bella<>+0(SB), Y3, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     belli<>+0(SB), Y3, Y7
-	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
-	VPERMPS     bellh<>+0(SB), Y3, Y8
-	VFMADD213PS Y8, Y6, Y7
-	VMULPS      c3fb17200<>+0(SB), Y4, Y8
-	VPERMPS     bellg<>+0(SB), Y3, Y9
-	VFMADD213PS Y9, Y6, Y7
-	VFMADD231PS Y2, Y2, Y8
-	VPERMPS     bellf<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
-	VPERMPS     belle<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VMOVUPS     c37b520b6<>+0(SB), Y2
-	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
-	VPERMPS     belld<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y6, Y7
-	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
-	VPERMPS     bellc<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y6, Y7
-	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
-	VPERMPS     bellb<>+0(SB), Y3, Y3
-	VMOVAPS     Y3, Y4
-	VFMADD231PS Y6, Y7, Y4
-	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
-	VSUBPS      Y4, Y3, Y3
-	VFMADD213PS Y3, Y6, Y7
-	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
-	VMULPS      Y8, Y2, Y2
-	VFMADD213PS Y7, Y4, Y2
-	VADDPS      Y4, Y2, Y2
-	VPSRLD      $0x01, Y5, Y3
-	VPSUBD      Y3, Y5, Y4
-	VPSLLD      $0x17, Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y1, Y3, Y1
-	VSUBPS      Y2, Y1, Y1
-	VMOVUPS     Y1, (CX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Y2
+	VANDPS      c7fffffff<>+0(SB), Y2, Y3
+	VMINPS      Y3, Y0, Y3
+	VANDPS      c7fffffff<>+0(SB), Y2, Y4
+	VMOVUPS     c4168cccd<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VFMADD231PS c3f828f5c<>+0(SB), Y4, Y5
+	VMOVUPS     c4b4000fe<>+0(SB), Y7
+	VMULPS      Y4, Y4, Y6
+	VMOVUPS     c3f333333<>+0(SB), Y8
+	VMOVAPS     Y1, Y9
+	VFMADD231PS c3df66fe1<>+0(SB), Y3, Y8
+	VPSRLD      $0x16, Y5, Y5
+	VFMADD231PS cbf38aa3b<>+0(SB), Y6, Y7
+	VFMADD231PS Y8, Y3, Y9
+	VPERMPS     bella<>+0(SB), Y5, Y8
+	VSUBPS      Y8, Y4, Y8
+	VPERMPS     belli<>+0(SB), Y5, Y10
+	VSUBPS      c4b4000fe<>+0(SB), Y7, Y6
+	VPERMPS     belowa<>+0(SB), Y9, Y11
+	VSUBPS      Y11, Y3, Y11
+	VPERMPS     belowj<>+0(SB), Y9, Y3
+	VPERMPS     bellh<>+0(SB), Y5, Y12
+	VFMADD213PS Y12, Y8, Y10
+	VMULPS      c3fb17200<>+0(SB), Y6, Y12
+	VPERMPS     belowi<>+0(SB), Y9, Y13
+	VFMADD213PS Y13, Y11, Y3
+	VPERMPS     bellg<>+0(SB), Y5, Y13
+	VFMADD213PS Y13, Y8, Y10
+	VFMADD231PS Y4, Y4, Y12
+	VPERMPS     belowh<>+0(SB), Y9, Y4
+	VFMADD213PS Y4, Y11, Y3
+	VPERMPS     bellf<>+0(SB), Y5, Y4
+	VFMADD213PS Y4, Y8, Y10
+	VFMADD231PS c363fbe8e<>+0(SB), Y6, Y12
+	VPERMPS     belowg<>+0(SB), Y9, Y4
+	VFMADD213PS Y4, Y11, Y3
+	VPERMPS     belle<>+0(SB), Y5, Y4
+	VFMADD213PS Y4, Y8, Y10
+	VMOVUPS     c37b520b6<>+0(SB), Y4
+	VFMADD213PS cb9891ce5<>+0(SB), Y12, Y4
+	VPERMPS     belowf<>+0(SB), Y9, Y6
+	VFMADD213PS Y6, Y11, Y3
+	VPERMPS     belld<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y8, Y10
+	VFMADD213PS c3b2aac5e<>+0(SB), Y12, Y4
+	VPERMPS     belowe<>+0(SB), Y9, Y6
+	VFMADD213PS Y6, Y11, Y3
+	VPERMPS     bellc<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y8, Y10
+	VFMADD213PS cbcaaaa49<>+0(SB), Y12, Y4
+	VPERMPS     belowd<>+0(SB), Y9, Y6
+	VFMADD213PS Y6, Y11, Y3
+	VPERMPS     bellb<>+0(SB), Y5, Y5
+	VMOVAPS     Y5, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VFMADD213PS c3dfffffe<>+0(SB), Y12, Y4
+	VPERMPS     belowc<>+0(SB), Y9, Y13
+	VFMADD213PS Y13, Y11, Y3
+	VSUBPS      Y6, Y5, Y5
+	VFMADD213PS Y5, Y8, Y10
+	VFMADD213PS cbf000000<>+0(SB), Y12, Y4
+	VPERMPS     belowb<>+0(SB), Y9, Y5
+	VFMADD213PS Y5, Y11, Y3
+	VMULPS      Y12, Y4, Y4
+	VFMADD213PS Y10, Y6, Y4
+	VADDPS      Y6, Y4, Y4
+	VPSRLD      $0x01, Y7, Y5
+	VPSUBD      Y5, Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VMULPS      Y5, Y4, Y4
+	VPSLLD      $0x17, Y6, Y6
+	VMULPS      Y6, Y4, Y4
+	VCMPPS      $0x01, cc0b00000<>+0(SB), Y2, Y5
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VXORPS      Y4, Y4, Y4
+	VPMAXSD     Y2, Y4, Y2
+	VSUBPS      Y3, Y2, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
 	JMP         several
@@ -3337,64 +3395,191 @@ part:
 	LEAQ        lanes<>+32(SB), SI
 	SHLQ        $0x02, AX
 	SUBQ        AX, SI
-	VMOVUPS     (SI), Y0
-	VMASKMOVPS  (DX)(BX*1), Y0, Y1
-	VANDPS      c7fffffff<>+0(SB), Y1, Y2
-	VMOVUPS     c4168cccd<>+0(SB), Y3
-	VMINPS      Y2, Y3, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
-	VMOVUPS     c4b4000fe<>+0(SB), Y5
-	VMULPS      Y2, Y2, Y4
-	VPSRLD      $0x16, Y3, Y3
-	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
-	VPERMPS     bella<>+0(SB), Y3, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     belli<>+0(SB), Y3, Y7
-	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
-	VPERMPS     bellh<>+0(SB), Y3, Y8
-	VFMADD213PS Y8, Y6, Y7
-	VMULPS      c3fb17200<>+0(SB), Y4, Y8
-	VPERMPS     bellg<>+0(SB), Y3, Y9
-	VFMADD213PS Y9, Y6, Y7
-	VFMADD231PS Y2, Y2, Y8
-	VPERMPS     bellf<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
-	VPERMPS     belle<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VMOVUPS     c37b520b6<>+0(SB), Y2
-	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
-	VPERMPS     belld<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y6, Y7
-	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
-	VPERMPS     bellc<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y6, Y7
-	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
-	VPERMPS     bellb<>+0(SB), Y3, Y3
-	VMOVAPS     Y3, Y4
-	VFMADD231PS Y6, Y7, Y4
-	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
+	VMOVUPS     (SI), Y2
+	VMASKMOVPS  (DX)(BX*1), Y2, Y3
+	VANDPS      c7fffffff<>+0(SB), Y3, Y4
+	VMINPS      Y4, Y0, Y4
+	VANDPS      c7fffffff<>+0(SB), Y3, Y0
+	VMOVUPS     c4168cccd<>+0(SB), Y5
+	VMINPS      Y0, Y5, Y0
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VFMADD231PS c3f828f5c<>+0(SB), Y0, Y5
+	VMOVUPS     c4b4000fe<>+0(SB), Y7
+	VMULPS      Y0, Y0, Y6
+	VMOVUPS     c3f333333<>+0(SB), Y8
+	VMOVAPS     Y1, Y1
+	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y8
+	VPSRLD      $0x16, Y5, Y5
+	VFMADD231PS cbf38aa3b<>+0(SB), Y6, Y7
+	VFMADD231PS Y8, Y4, Y1
+	VPERMPS     bella<>+0(SB), Y5, Y8
+	VSUBPS      Y8, Y0, Y8
+	VPERMPS     belli<>+0(SB), Y5, Y9
+	VSUBPS      c4b4000fe<>+0(SB), Y7, Y6
+	VPERMPS     belowa<>+0(SB), Y1, Y10
+	VSUBPS      Y10, Y4, Y10
+	VPERMPS     belowj<>+0(SB), Y1, Y4
+	VPERMPS     bellh<>+0(SB), Y5, Y11
+	VFMADD213PS Y11, Y8, Y9
+	VMULPS      c3fb17200<>+0(SB), Y6, Y11
+	VPERMPS     belowi<>+0(SB), Y1, Y12
+	VFMADD213PS Y12, Y10, Y4
+	VPERMPS     bellg<>+0(SB), Y5, Y12
+	VFMADD213PS Y12, Y8, Y9
+	VFMADD231PS Y0, Y0, Y11
+	VPERMPS     belowh<>+0(SB), Y1, Y0
+	VFMADD213PS Y0, Y10, Y4
+	VPERMPS     bellf<>+0(SB), Y5, Y0
+	VFMADD213PS Y0, Y8, Y9
+	VFMADD231PS c363fbe8e<>+0(SB), Y6, Y11
+	VPERMPS     belowg<>+0(SB), Y1, Y0
+	VFMADD213PS Y0, Y10, Y4
+	VPERMPS     belle<>+0(SB), Y5, Y0
+	VFMADD213PS Y0, Y8, Y9
+	VMOVUPS     c37b520b6<>+0(SB), Y0
+	VFMADD213PS cb9891ce5<>+0(SB), Y11, Y0
+	VPERMPS     belowf<>+0(SB), Y1, Y6
+	VFMADD213PS Y6, Y10, Y4
+	VPERMPS     belld<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y8, Y9
+	VFMADD213PS c3b2aac5e<>+0(SB), Y11, Y0
+	VPERMPS     belowe<>+0(SB), Y1, Y6
+	VFMADD213PS Y6, Y10, Y4
+	VPERMPS     bellc<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y8, Y9
+	VFMADD213PS cbcaaaa49<>+0(SB), Y11, Y0
+	VPERMPS     belowd<>+0(SB), Y1, Y6
+	VFMADD213PS Y6, Y10, Y4
+	VPERMPS     bellb<>+0(SB), Y5, Y5
+	VMOVAPS     Y5, Y6
+	VFMADD231PS Y8, Y9, Y6
+	VFMADD213PS c3dfffffe<>+0(SB), Y11, Y0
+	VPERMPS     belowc<>+0(SB), Y1, Y12
+	VFMADD213PS Y12, Y10, Y4
+	VSUBPS      Y6, Y5, Y5
+	VFMADD213PS Y5, Y8, Y9
+	VFMADD213PS cbf000000<>+0(SB), Y11, Y0
+	VPERMPS     belowb<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y10, Y4
+	VMULPS      Y11, Y0, Y0
+	VFMADD213PS Y9, Y6, Y0
+	VADDPS      Y6, Y0, Y0
+	VPSRLD      $0x01, Y7, Y1
+	VPSUBD      Y1, Y7, Y5
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VPSLLD      $0x17, Y5, Y5
+	VMULPS      Y5, Y0, Y0
+	VCMPPS      $0x01, cc0b00000<>+0(SB), Y3, Y1
+	VBLENDVPS   Y1, Y0, Y4, Y4
+	VXORPS      Y0, Y0, Y0
+	VPMAXSD     Y3, Y0, Y3
 	VSUBPS      Y4, Y3, Y3
-	VFMADD213PS Y3, Y6, Y7
-	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
-	VMULPS      Y8, Y2, Y2
-	VFMADD213PS Y7, Y4, Y2
-	VADDPS      Y4, Y2, Y2
-	VPSRLD      $0x01, Y5, Y3
-	VPSUBD      Y3, Y5, Y4
-	VPSLLD      $0x17, Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y1, Y3, Y1
-	VSUBPS      Y2, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (CX)(BX*1)
+	VMASKMOVPS  Y3, Y2, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
+
+DATA belowa<>+0(SB)/4, $0x00000000
+DATA belowa<>+4(SB)/4, $0x3fac0000
+DATA belowa<>+8(SB)/4, $0x400ee800
+DATA belowa<>+12(SB)/4, $0x403b1000
+DATA belowa<>+16(SB)/4, $0x406fa400
+DATA belowa<>+20(SB)/4, $0x4088b400
+DATA belowa<>+24(SB)/4, $0x409e3a00
+DATA belowa<>+28(SB)/4, $0x40ab1a00
+GLOBL belowa<>(SB), RODATA|NOPTR, $32
+
+DATA belowb<>+0(SB)/4, $0x00000000
+DATA belowb<>+4(SB)/4, $0x3df65820
+DATA belowb<>+8(SB)/4, $0x3ce9b98f
+DATA belowb<>+12(SB)/4, $0x3ba6187a
+DATA belowb<>+16(SB)/4, $0x39b180d0
+DATA belowb<>+20(SB)/4, $0x382d94d4
+DATA belowb<>+24(SB)/4, $0x35fd35af
+DATA belowb<>+28(SB)/4, $0x34806797
+GLOBL belowb<>(SB), RODATA|NOPTR, $32
+
+DATA belowc<>+0(SB)/4, $0x3f000000
+DATA belowc<>+4(SB)/4, $0xbe02e3db
+DATA belowc<>+8(SB)/4, $0xbd794a46
+DATA belowc<>+12(SB)/4, $0xbc6e4b38
+DATA belowc<>+16(SB)/4, $0xbaa4e075
+DATA belowc<>+20(SB)/4, $0xb9387e0a
+DATA belowc<>+24(SB)/4, $0xb71c0fcd
+DATA belowc<>+28(SB)/4, $0xb5ab4811
+GLOBL belowc<>(SB), RODATA|NOPTR, $32
+
+DATA belowd<>+0(SB)/4, $0xbecc422b
+DATA belowd<>+4(SB)/4, $0xbc80be77
+DATA belowd<>+8(SB)/4, $0x3d49ab93
+DATA belowd<>+12(SB)/4, $0x3c954308
+DATA belowd<>+16(SB)/4, $0x3b0dd5dc
+DATA belowd<>+20(SB)/4, $0x39b91a67
+DATA belowd<>+24(SB)/4, $0x37b86638
+DATA belowd<>+28(SB)/4, $0x365c677e
+GLOBL belowd<>(SB), RODATA|NOPTR, $32
+
+DATA belowe<>+0(SB)/4, $0x35cd0344
+DATA belowe<>+4(SB)/4, $0x3da2c8b4
+DATA belowe<>+8(SB)/4, $0xbc463eba
+DATA belowe<>+12(SB)/4, $0xbc49f1d2
+DATA belowe<>+16(SB)/4, $0xbb1392d2
+DATA belowe<>+20(SB)/4, $0xb9e724c6
+DATA belowe<>+24(SB)/4, $0xb80a6cb4
+DATA belowe<>+28(SB)/4, $0xb6b5a3a7
+GLOBL belowe<>(SB), RODATA|NOPTR, $32
+
+DATA belowf<>+0(SB)/4, $0x3d88220d
+DATA belowf<>+4(SB)/4, $0xbd147e6a
+DATA belowf<>+8(SB)/4, $0xbc080806
+DATA belowf<>+12(SB)/4, $0x3b82a937
+DATA belowf<>+16(SB)/4, $0x3ac9714c
+DATA belowf<>+20(SB)/4, $0x39c6aefb
+DATA belowf<>+24(SB)/4, $0x38136295
+DATA belowf<>+28(SB)/4, $0x36d6918f
+GLOBL belowf<>(SB), RODATA|NOPTR, $32
+
+DATA belowg<>+0(SB)/4, $0x38ee7471
+DATA belowg<>+4(SB)/4, $0xbb253824
+DATA belowg<>+8(SB)/4, $0x3bf0f71e
+DATA belowg<>+12(SB)/4, $0x39d4e09c
+DATA belowg<>+16(SB)/4, $0xba31cf33
+DATA belowg<>+20(SB)/4, $0xb973c682
+DATA belowg<>+24(SB)/4, $0xb7ea7f33
+DATA belowg<>+28(SB)/4, $0xb6c07719
+GLOBL belowg<>(SB), RODATA|NOPTR, $32
+
+DATA belowh<>+0(SB)/4, $0xbc293844
+DATA belowh<>+4(SB)/4, $0x3bcde2c8
+DATA belowh<>+8(SB)/4, $0xbae188b9
+DATA belowh<>+12(SB)/4, $0xba80aad6
+DATA belowh<>+16(SB)/4, $0x391e5088
+DATA belowh<>+20(SB)/4, $0x38d2b1a6
+DATA belowh<>+24(SB)/4, $0x37910255
+DATA belowh<>+28(SB)/4, $0x3686a852
+GLOBL belowh<>(SB), RODATA|NOPTR, $32
+
+DATA belowi<>+0(SB)/4, $0x3a188265
+DATA belowi<>+4(SB)/4, $0xba7ed691
+DATA belowi<>+8(SB)/4, $0xb9e6f55f
+DATA belowi<>+12(SB)/4, $0x39c725af
+DATA belowi<>+16(SB)/4, $0x37162e8e
+DATA belowi<>+20(SB)/4, $0xb7e5695e
+DATA belowi<>+24(SB)/4, $0xb6f649c6
+DATA belowi<>+28(SB)/4, $0xb613b333
+GLOBL belowi<>(SB), RODATA|NOPTR, $32
+
+DATA belowj<>+0(SB)/4, $0x3a48bbce
+DATA belowj<>+4(SB)/4, $0xba4cb967
+DATA belowj<>+8(SB)/4, $0x39be0882
+DATA belowj<>+12(SB)/4, $0xb6fc6d51
+DATA belowj<>+16(SB)/4, $0xb850615f
+DATA belowj<>+20(SB)/4, $0xb5c82044
+DATA belowj<>+24(SB)/4, $0x367b3b71
+DATA belowj<>+28(SB)/4, $0x35a9c486
+GLOBL belowj<>(SB), RODATA|NOPTR, $32
 
 DATA bella<>+0(SB)/4, $0x3fbce000
 DATA bella<>+4(SB)/4, $0x401d4c00
@@ -3486,23 +3671,95 @@ DATA belli<>+24(SB)/4, $0x3bbc669a
 DATA belli<>+28(SB)/4, $0x3ab2373c
 GLOBL belli<>(SB), RODATA|NOPTR, $32
 
-DATA c414ccccd<>+0(SB)/4, $0x414ccccd
-DATA c414ccccd<>+4(SB)/4, $0x414ccccd
-DATA c414ccccd<>+8(SB)/4, $0x414ccccd
-DATA c414ccccd<>+12(SB)/4, $0x414ccccd
-DATA c414ccccd<>+16(SB)/4, $0x414ccccd
-DATA c414ccccd<>+20(SB)/4, $0x414ccccd
-DATA c414ccccd<>+24(SB)/4, $0x414ccccd
-DATA c414ccccd<>+28(SB)/4, $0x414ccccd
-DATA c414ccccd<>+32(SB)/4, $0x414ccccd
-DATA c414ccccd<>+36(SB)/4, $0x414ccccd
-DATA c414ccccd<>+40(SB)/4, $0x414ccccd
-DATA c414ccccd<>+44(SB)/4, $0x414ccccd
-DATA c414ccccd<>+48(SB)/4, $0x414ccccd
-DATA c414ccccd<>+52(SB)/4, $0x414ccccd
-DATA c414ccccd<>+56(SB)/4, $0x414ccccd
-DATA c414ccccd<>+60(SB)/4, $0x414ccccd
-GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
+DATA c40b00000<>+0(SB)/4, $0x40b00000
+DATA c40b00000<>+4(SB)/4, $0x40b00000
+DATA c40b00000<>+8(SB)/4, $0x40b00000
+DATA c40b00000<>+12(SB)/4, $0x40b00000
+DATA c40b00000<>+16(SB)/4, $0x40b00000
+DATA c40b00000<>+20(SB)/4, $0x40b00000
+DATA c40b00000<>+24(SB)/4, $0x40b00000
+DATA c40b00000<>+28(SB)/4, $0x40b00000
+DATA c40b00000<>+32(SB)/4, $0x40b00000
+DATA c40b00000<>+36(SB)/4, $0x40b00000
+DATA c40b00000<>+40(SB)/4, $0x40b00000
+DATA c40b00000<>+44(SB)/4, $0x40b00000
+DATA c40b00000<>+48(SB)/4, $0x40b00000
+DATA c40b00000<>+52(SB)/4, $0x40b00000
+DATA c40b00000<>+56(SB)/4, $0x40b00000
+DATA c40b00000<>+60(SB)/4, $0x40b00000
+GLOBL c40b00000<>(SB), RODATA|NOPTR, $64
+
+DATA cc0b00000<>+0(SB)/4, $0xc0b00000
+DATA cc0b00000<>+4(SB)/4, $0xc0b00000
+DATA cc0b00000<>+8(SB)/4, $0xc0b00000
+DATA cc0b00000<>+12(SB)/4, $0xc0b00000
+DATA cc0b00000<>+16(SB)/4, $0xc0b00000
+DATA cc0b00000<>+20(SB)/4, $0xc0b00000
+DATA cc0b00000<>+24(SB)/4, $0xc0b00000
+DATA cc0b00000<>+28(SB)/4, $0xc0b00000
+DATA cc0b00000<>+32(SB)/4, $0xc0b00000
+DATA cc0b00000<>+36(SB)/4, $0xc0b00000
+DATA cc0b00000<>+40(SB)/4, $0xc0b00000
+DATA cc0b00000<>+44(SB)/4, $0xc0b00000
+DATA cc0b00000<>+48(SB)/4, $0xc0b00000
+DATA cc0b00000<>+52(SB)/4, $0xc0b00000
+DATA cc0b00000<>+56(SB)/4, $0xc0b00000
+DATA cc0b00000<>+60(SB)/4, $0xc0b00000
+GLOBL cc0b00000<>(SB), RODATA|NOPTR, $64
+
+DATA c3f333333<>+0(SB)/4, $0x3f333333
+DATA c3f333333<>+4(SB)/4, $0x3f333333
+DATA c3f333333<>+8(SB)/4, $0x3f333333
+DATA c3f333333<>+12(SB)/4, $0x3f333333
+DATA c3f333333<>+16(SB)/4, $0x3f333333
+DATA c3f333333<>+20(SB)/4, $0x3f333333
+DATA c3f333333<>+24(SB)/4, $0x3f333333
+DATA c3f333333<>+28(SB)/4, $0x3f333333
+DATA c3f333333<>+32(SB)/4, $0x3f333333
+DATA c3f333333<>+36(SB)/4, $0x3f333333
+DATA c3f333333<>+40(SB)/4, $0x3f333333
+DATA c3f333333<>+44(SB)/4, $0x3f333333
+DATA c3f333333<>+48(SB)/4, $0x3f333333
+DATA c3f333333<>+52(SB)/4, $0x3f333333
+DATA c3f333333<>+56(SB)/4, $0x3f333333
+DATA c3f333333<>+60(SB)/4, $0x3f333333
+GLOBL c3f333333<>(SB), RODATA|NOPTR, $64
+
+DATA c3df66fe1<>+0(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+4(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+8(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+12(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+16(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+20(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+24(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+28(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+32(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+36(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+40(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+44(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+48(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+52(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+56(SB)/4, $0x3df66fe1
+DATA c3df66fe1<>+60(SB)/4, $0x3df66fe1
+GLOBL c3df66fe1<>(SB), RODATA|NOPTR, $64
+
+DATA c4168cccd<>+0(SB)/4, $0x4168cccd
+DATA c4168cccd<>+4(SB)/4, $0x4168cccd
+DATA c4168cccd<>+8(SB)/4, $0x4168cccd
+DATA c4168cccd<>+12(SB)/4, $0x4168cccd
+DATA c4168cccd<>+16(SB)/4, $0x4168cccd
+DATA c4168cccd<>+20(SB)/4, $0x4168cccd
+DATA c4168cccd<>+24(SB)/4, $0x4168cccd
+DATA c4168cccd<>+28(SB)/4, $0x4168cccd
+DATA c4168cccd<>+32(SB)/4, $0x4168cccd
+DATA c4168cccd<>+36(SB)/4, $0x4168cccd
+DATA c4168cccd<>+40(SB)/4, $0x4168cccd
+DATA c4168cccd<>+44(SB)/4, $0x4168cccd
+DATA c4168cccd<>+48(SB)/4, $0x4168cccd
+DATA c4168cccd<>+52(SB)/4, $0x4168cccd
+DATA c4168cccd<>+56(SB)/4, $0x4168cccd
+DATA c4168cccd<>+60(SB)/4, $0x4168cccd
+GLOBL c4168cccd<>(SB), RODATA|NOPTR, $64
 
 DATA c3f828f5c<>+0(SB)/4, $0x3f828f5c
 DATA c3f828f5c<>+4(SB)/4, $0x3f828f5c
@@ -3666,24 +3923,6 @@ DATA c3dfffffe<>+56(SB)/4, $0x3dfffffe
 DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
 GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
-DATA c4168cccd<>+0(SB)/4, $0x4168cccd
-DATA c4168cccd<>+4(SB)/4, $0x4168cccd
-DATA c4168cccd<>+8(SB)/4, $0x4168cccd
-DATA c4168cccd<>+12(SB)/4, $0x4168cccd
-DATA c4168cccd<>+16(SB)/4, $0x4168cccd
-DATA c4168cccd<>+20(SB)/4, $0x4168cccd
-DATA c4168cccd<>+24(SB)/4, $0x4168cccd
-DATA c4168cccd<>+28(SB)/4, $0x4168cccd
-DATA c4168cccd<>+32(SB)/4, $0x4168cccd
-DATA c4168cccd<>+36(SB)/4, $0x4168cccd
-DATA c4168cccd<>+40(SB)/4, $0x4168cccd
-DATA c4168cccd<>+44(SB)/4, $0x4168cccd
-DATA c4168cccd<>+48(SB)/4, $0x4168cccd
-DATA c4168cccd<>+52(SB)/4, $0x4168cccd
-DATA c4168cccd<>+56(SB)/4, $0x4168cccd
-DATA c4168cccd<>+60(SB)/4, $0x4168cccd
-GLOBL c4168cccd<>(SB), RODATA|NOPTR, $64
-
 // func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·avx2GELUBack(SB), NOSPLIT, $0-36
@@ -3701,11 +3940,12 @@ several:
 	VMOVUPS     32(DX)(SI*1), Y2
 	VANDPS      c7fffffff<>+0(SB), Y1, Y3
 	VANDPS      c7fffffff<>+0(SB), Y2, Y4
-	VPMAXUD     Y3, Y4, Y4
-	VPCMPGTD    c414ccccd<>+0(SB), Y4, Y4
-	VMOVMSKPS   Y4, DI
-	TESTL       DI, DI
-	JNZ         one
+	VPMAXUD     Y3, Y4, Y3
+	VPMAXUD     c414ccccd<>+0(SB), Y3, Y3
+	VPCMPEQD    c414ccccd<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y1, Y1
 	VMOVUPS     c3f800000<>+0(SB), Y3
 	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3
@@ -3993,6 +4233,24 @@ DATA bellSlopeh<>+24(SB)/4, $0x3bbf12db
 DATA bellSlopeh<>+28(SB)/4, $0x3aedf16b
 GLOBL bellSlopeh<>(SB), RODATA|NOPTR, $32
 
+DATA c414ccccd<>+0(SB)/4, $0x414ccccd
+DATA c414ccccd<>+4(SB)/4, $0x414ccccd
+DATA c414ccccd<>+8(SB)/4, $0x414ccccd
+DATA c414ccccd<>+12(SB)/4, $0x414ccccd
+DATA c414ccccd<>+16(SB)/4, $0x414ccccd
+DATA c414ccccd<>+20(SB)/4, $0x414ccccd
+DATA c414ccccd<>+24(SB)/4, $0x414ccccd
+DATA c414ccccd<>+28(SB)/4, $0x414ccccd
+DATA c414ccccd<>+32(SB)/4, $0x414ccccd
+DATA c414ccccd<>+36(SB)/4, $0x414ccccd
+DATA c414ccccd<>+40(SB)/4, $0x414ccccd
+DATA c414ccccd<>+44(SB)/4, $0x414ccccd
+DATA c414ccccd<>+48(SB)/4, $0x414ccccd
+DATA c414ccccd<>+52(SB)/4, $0x414ccccd
+DATA c414ccccd<>+56(SB)/4, $0x414ccccd
+DATA c414ccccd<>+60(SB)/4, $0x414ccccd
+GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
+
 // func avx2GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·avx2GELUBackAdd(SB), NOSPLIT, $0-36
@@ -4010,11 +4268,12 @@ several:
 	VMOVUPS     32(DX)(SI*1), Y2
 	VANDPS      c7fffffff<>+0(SB), Y1, Y3
 	VANDPS      c7fffffff<>+0(SB), Y2, Y4
-	VPMAXUD     Y3, Y4, Y4
-	VPCMPGTD    c414ccccd<>+0(SB), Y4, Y4
-	VMOVMSKPS   Y4, DI
-	TESTL       DI, DI
-	JNZ         one
+	VPMAXUD     Y3, Y4, Y3
+	VPMAXUD     c414ccccd<>+0(SB), Y3, Y3
+	VPCMPEQD    c414ccccd<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y1, Y1
 	VMOVUPS     c3f800000<>+0(SB), Y3
 	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3

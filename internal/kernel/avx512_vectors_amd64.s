@@ -3084,169 +3084,223 @@ TEXT ·avx512GELU(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS bella<>+0(SB), Z0
-	VMOVUPS bellb<>+0(SB), Z1
-	VMOVUPS bellc<>+0(SB), Z2
-	VMOVUPS belld<>+0(SB), Z3
-	VMOVUPS belle<>+0(SB), Z4
-	VMOVUPS bellf<>+0(SB), Z5
-	VMOVUPS bellg<>+0(SB), Z6
-	VMOVUPS c3fa3d70a<>+0(SB), Z7
-	VMOVUPS c3fa00000<>+0(SB), Z8
-	VMOVUPS c4b400000<>+0(SB), Z9
-	VMOVUPS cbf38aa3b<>+0(SB), Z10
-	VMOVUPS c3fb17200<>+0(SB), Z11
+	VMOVUPS belowa<>+0(SB), Z0
+	VMOVUPS belowb<>+0(SB), Z1
+	VMOVUPS belowc<>+0(SB), Z2
+	VMOVUPS belowd<>+0(SB), Z3
+	VMOVUPS belowe<>+0(SB), Z4
+	VMOVUPS belowf<>+0(SB), Z5
+	VMOVUPS belowg<>+0(SB), Z6
+	VMOVUPS belowh<>+0(SB), Z7
+	VMOVUPS belowi<>+0(SB), Z8
+	VMOVUPS c40c00000<>+0(SB), Z9
+	VMOVUPS c4b400000<>+0(SB), Z10
+	VMOVUPS c3e7cdf01<>+0(SB), Z11
+	VMOVUPS c3f8ccccd<>+0(SB), Z12
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
+	CMPQ        AX, $0x00000040
 	JLT         one
-	VMOVUPS     (DX)(BX*1), Z12
-	VMOVUPS     64(DX)(BX*1), Z13
-	VPANDD      c7fffffff<>+0(SB), Z12, Z14
-	VPANDD      c7fffffff<>+0(SB), Z13, Z15
-	VPMAXUD     Z14, Z15, Z15
-	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z15, K1
+	VMOVUPS     (DX)(BX*1), Z13
+	VMOVUPS     64(DX)(BX*1), Z14
+	VMOVUPS     128(DX)(BX*1), Z15
+	VMOVUPS     192(DX)(BX*1), Z16
+	VPMAXUD     Z13, Z14, Z17
+	VPMAXUD     Z17, Z15, Z17
+	VPMAXUD     Z17, Z16, Z17
+	VPCMPUD     $0x06, cc0c00000<>+0(SB), Z17, K1
 	KMOVW       K1, SI
 	TESTL       SI, SI
-	JNZ         one
-	VPANDD      c7fffffff<>+0(SB), Z12, Z12
-	VMOVAPS     Z8, Z14
-	VFMADD231PS Z7, Z12, Z14
-	VMOVAPS     Z9, Z20
-	VMULPS      Z12, Z12, Z15
+	JNE         one
 	VPANDD      c7fffffff<>+0(SB), Z13, Z13
-	VMOVAPS     Z8, Z21
-	VFMADD231PS Z7, Z13, Z21
-	VMOVAPS     Z9, Z23
-	VMULPS      Z13, Z13, Z22
-	VPSRLD      $0x15, Z14, Z14
-	VFMADD231PS Z10, Z15, Z20
-	VPSRLD      $0x15, Z21, Z21
-	VFMADD231PS Z10, Z22, Z23
-	VPERMPS     Z0, Z14, Z24
-	VSUBPS      Z24, Z12, Z24
-	VPERMPS     Z6, Z14, Z25
-	VSUBPS      Z9, Z20, Z15
-	VPERMPS     Z0, Z21, Z26
-	VSUBPS      Z26, Z13, Z26
-	VPERMPS     Z6, Z21, Z27
-	VSUBPS      Z9, Z23, Z22
-	VPERMPS     Z5, Z14, Z28
-	VFMADD213PS Z28, Z24, Z25
-	VMULPS      Z11, Z15, Z28
-	VPERMPS     Z5, Z21, Z29
-	VFMADD213PS Z29, Z26, Z27
-	VMULPS      Z11, Z22, Z29
-	VPERMPS     Z4, Z14, Z30
-	VFMADD213PS Z30, Z24, Z25
-	VFMADD231PS Z12, Z12, Z28
-	VPERMPS     Z4, Z21, Z12
-	VFMADD213PS Z12, Z26, Z27
-	VFMADD231PS Z13, Z13, Z29
-	VPERMPS     Z3, Z14, Z12
-	VFMADD213PS Z12, Z24, Z25
-	VFMADD231PS c363fbe8e<>+0(SB), Z15, Z28
-	VPERMPS     Z3, Z21, Z12
-	VFMADD213PS Z12, Z26, Z27
-	VFMADD231PS c363fbe8e<>+0(SB), Z22, Z29
-	VPERMPS     Z2, Z14, Z12
-	VFMADD213PS Z12, Z24, Z25
-	VMOVUPS     c37b520b6<>+0(SB), Z12
-	VFMADD213PS cb9891ce5<>+0(SB), Z28, Z12
-	VPERMPS     Z2, Z21, Z13
-	VFMADD213PS Z13, Z26, Z27
-	VMOVUPS     c37b520b6<>+0(SB), Z13
-	VFMADD213PS cb9891ce5<>+0(SB), Z29, Z13
-	VPERMPS     Z1, Z14, Z14
-	VMOVAPS     Z14, Z15
-	VFMADD231PS Z24, Z25, Z15
-	VFMADD213PS c3b2aac5e<>+0(SB), Z28, Z12
-	VPERMPS     Z1, Z21, Z21
-	VMOVAPS     Z21, Z22
-	VFMADD231PS Z26, Z27, Z22
-	VFMADD213PS c3b2aac5e<>+0(SB), Z29, Z13
-	VSUBPS      Z15, Z14, Z14
-	VFMADD213PS Z14, Z24, Z25
-	VFMADD213PS cbcaaaa49<>+0(SB), Z28, Z12
-	VSUBPS      Z22, Z21, Z21
-	VFMADD213PS Z21, Z26, Z27
-	VFMADD213PS cbcaaaa49<>+0(SB), Z29, Z13
-	VFMADD213PS c3dfffffe<>+0(SB), Z28, Z12
-	VFMADD213PS c3dfffffe<>+0(SB), Z29, Z13
-	VFMADD213PS cbf000000<>+0(SB), Z28, Z12
-	VFMADD213PS cbf000000<>+0(SB), Z29, Z13
-	VMULPS      Z28, Z12, Z12
-	VMULPS      Z29, Z13, Z13
-	VFMADD213PS Z25, Z15, Z12
-	VFMADD213PS Z27, Z22, Z13
-	VADDPS      Z15, Z12, Z12
-	VADDPS      Z22, Z13, Z13
-	VPSLLD      $0x17, Z20, Z20
-	VPADDD      Z20, Z12, Z12
-	VMOVUPS     (DX)(BX*1), Z14
-	VPXORD      Z16, Z16, Z16
-	VPMAXSD     Z14, Z16, Z14
-	VSUBPS      Z12, Z14, Z14
-	VMOVUPS     Z14, (CX)(BX*1)
-	VPSLLD      $0x17, Z23, Z23
-	VPADDD      Z23, Z13, Z13
-	VMOVUPS     64(DX)(BX*1), Z12
-	VPXORD      Z17, Z17, Z17
-	VPMAXSD     Z12, Z17, Z12
-	VSUBPS      Z13, Z12, Z12
-	VMOVUPS     Z12, 64(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
+	VMINPS      Z13, Z9, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z9, Z14
+	VPANDD      c7fffffff<>+0(SB), Z15, Z15
+	VMINPS      Z15, Z9, Z15
+	VPANDD      c7fffffff<>+0(SB), Z16, Z16
+	VMINPS      Z16, Z9, Z16
+	VMOVAPS     Z12, Z17
+	VMOVAPS     Z10, Z24
+	VFMADD231PS Z11, Z13, Z17
+	VMOVAPS     Z12, Z25
+	VMOVAPS     Z10, Z26
+	VFMADD231PS Z11, Z14, Z25
+	VMOVAPS     Z12, Z27
+	VMOVAPS     Z10, Z28
+	VFMADD231PS Z11, Z15, Z27
+	VMOVAPS     Z12, Z29
+	VMOVAPS     Z10, Z30
+	VFMADD231PS Z11, Z16, Z29
+	VFMADD231PS Z17, Z13, Z24
+	VFMADD231PS Z25, Z14, Z26
+	VFMADD231PS Z27, Z15, Z28
+	VFMADD231PS Z29, Z16, Z30
+	VPERMPS     Z0, Z24, Z17
+	VSUBPS      Z17, Z13, Z17
+	VPERMPS     Z8, Z24, Z13
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z14, Z25
+	VPERMPS     Z8, Z26, Z14
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z15, Z27
+	VPERMPS     Z8, Z28, Z15
+	VPERMPS     Z0, Z30, Z29
+	VSUBPS      Z29, Z16, Z29
+	VPERMPS     Z8, Z30, Z16
+	VPERMPS     Z7, Z24, Z31
+	VFMADD213PS Z31, Z17, Z13
+	VPERMPS     Z7, Z26, Z31
+	VFMADD213PS Z31, Z25, Z14
+	VPERMPS     Z7, Z28, Z31
+	VFMADD213PS Z31, Z27, Z15
+	VPERMPS     Z7, Z30, Z31
+	VFMADD213PS Z31, Z29, Z16
+	VPERMPS     Z6, Z24, Z31
+	VFMADD213PS Z31, Z17, Z13
+	VPERMPS     Z6, Z26, Z31
+	VFMADD213PS Z31, Z25, Z14
+	VPERMPS     Z6, Z28, Z31
+	VFMADD213PS Z31, Z27, Z15
+	VPERMPS     Z6, Z30, Z31
+	VFMADD213PS Z31, Z29, Z16
+	VPERMPS     Z5, Z24, Z31
+	VFMADD213PS Z31, Z17, Z13
+	VPERMPS     Z5, Z26, Z31
+	VFMADD213PS Z31, Z25, Z14
+	VPERMPS     Z5, Z28, Z31
+	VFMADD213PS Z31, Z27, Z15
+	VPERMPS     Z5, Z30, Z31
+	VFMADD213PS Z31, Z29, Z16
+	VPERMPS     Z4, Z24, Z31
+	VFMADD213PS Z31, Z17, Z13
+	VPERMPS     Z4, Z26, Z31
+	VFMADD213PS Z31, Z25, Z14
+	VPERMPS     Z4, Z28, Z31
+	VFMADD213PS Z31, Z27, Z15
+	VPERMPS     Z4, Z30, Z31
+	VFMADD213PS Z31, Z29, Z16
+	VPERMPS     Z3, Z24, Z31
+	VFMADD213PS Z31, Z17, Z13
+	VPERMPS     Z3, Z26, Z31
+	VFMADD213PS Z31, Z25, Z14
+	VPERMPS     Z3, Z28, Z31
+	VFMADD213PS Z31, Z27, Z15
+	VPERMPS     Z3, Z30, Z31
+	VFMADD213PS Z31, Z29, Z16
+	VPERMPS     Z2, Z24, Z31
+	VFMADD213PS Z31, Z17, Z13
+	VPERMPS     Z2, Z26, Z31
+	VFMADD213PS Z31, Z25, Z14
+	VPERMPS     Z2, Z28, Z31
+	VFMADD213PS Z31, Z27, Z15
+	VPERMPS     Z2, Z30, Z31
+	VFMADD213PS Z31, Z29, Z16
+	VPERMPS     Z1, Z24, Z24
+	VFMADD213PS Z24, Z17, Z13
+	VPERMPS     Z1, Z26, Z17
+	VFMADD213PS Z17, Z25, Z14
+	VPERMPS     Z1, Z28, Z17
+	VFMADD213PS Z17, Z27, Z15
+	VPERMPS     Z1, Z30, Z17
+	VFMADD213PS Z17, Z29, Z16
+	VMOVUPS     (DX)(BX*1), Z17
+	VPXORD      Z18, Z18, Z18
+	VPMAXSD     Z17, Z18, Z17
+	VSUBPS      Z13, Z17, Z17
+	VMOVUPS     Z17, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z13
+	VPXORD      Z19, Z19, Z19
+	VPMAXSD     Z13, Z19, Z13
+	VSUBPS      Z14, Z13, Z13
+	VMOVUPS     Z13, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z13
+	VPXORD      Z20, Z20, Z20
+	VPMAXSD     Z13, Z20, Z13
+	VSUBPS      Z15, Z13, Z13
+	VMOVUPS     Z13, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z13
+	VPXORD      Z21, Z21, Z21
+	VPMAXSD     Z13, Z21, Z13
+	VSUBPS      Z16, Z13, Z13
+	VMOVUPS     Z13, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
 	JMP         several
 
 one:
 	CMPQ        AX, $0x10
 	JLT         part
-	VMOVUPS     (DX)(BX*1), Z12
-	VPANDD      c7fffffff<>+0(SB), Z12, Z13
-	VMOVUPS     c4168cccd<>+0(SB), Z14
-	VMINPS      Z13, Z14, Z13
-	VMOVAPS     Z8, Z14
-	VFMADD231PS Z7, Z13, Z14
-	VMOVUPS     c4b4000fe<>+0(SB), Z20
-	VMULPS      Z13, Z13, Z15
-	VPSRLD      $0x15, Z14, Z14
-	VFMADD231PS Z10, Z15, Z20
-	VPERMPS     Z0, Z14, Z15
-	VSUBPS      Z15, Z13, Z15
-	VPERMPS     Z6, Z14, Z21
-	VSUBPS      c4b4000fe<>+0(SB), Z20, Z20
-	VPERMPS     Z5, Z14, Z22
-	VFMADD213PS Z22, Z15, Z21
-	VMULPS      Z11, Z20, Z22
-	VPERMPS     Z4, Z14, Z23
-	VFMADD213PS Z23, Z15, Z21
-	VFMADD231PS Z13, Z13, Z22
-	VPERMPS     Z3, Z14, Z13
-	VFMADD213PS Z13, Z15, Z21
-	VFMADD231PS c363fbe8e<>+0(SB), Z20, Z22
-	VPERMPS     Z2, Z14, Z13
-	VFMADD213PS Z13, Z15, Z21
-	VMOVUPS     c37b520b6<>+0(SB), Z13
-	VFMADD213PS cb9891ce5<>+0(SB), Z22, Z13
-	VPERMPS     Z1, Z14, Z14
-	VMOVAPS     Z14, Z23
-	VFMADD231PS Z15, Z21, Z23
-	VFMADD213PS c3b2aac5e<>+0(SB), Z22, Z13
-	VSUBPS      Z23, Z14, Z14
-	VFMADD213PS Z14, Z15, Z21
-	VFMADD213PS cbcaaaa49<>+0(SB), Z22, Z13
-	VFMADD213PS c3dfffffe<>+0(SB), Z22, Z13
-	VFMADD213PS cbf000000<>+0(SB), Z22, Z13
-	VMULPS      Z22, Z13, Z13
-	VFMADD213PS Z21, Z23, Z13
-	VADDPS      Z23, Z13, Z13
-	VSCALEFPS   Z20, Z13, Z13
-	VPXORD      Z18, Z18, Z18
-	VPMAXSD     Z12, Z18, Z12
-	VSUBPS      Z13, Z12, Z12
-	VMOVUPS     Z12, (CX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Z13
+	VPANDD      c7fffffff<>+0(SB), Z13, Z14
+	VMINPS      Z14, Z9, Z14
+	VPANDD      c7fffffff<>+0(SB), Z13, Z15
+	VMOVUPS     c4168cccd<>+0(SB), Z16
+	VMINPS      Z15, Z16, Z15
+	VMOVUPS     c3fa00000<>+0(SB), Z16
+	VFMADD231PS c3fa3d70a<>+0(SB), Z15, Z16
+	VMOVUPS     c4b4000fe<>+0(SB), Z24
+	VMULPS      Z15, Z15, Z17
+	VMOVAPS     Z12, Z25
+	VMOVAPS     Z10, Z26
+	VFMADD231PS Z11, Z14, Z25
+	VPSRLD      $0x15, Z16, Z16
+	VFMADD231PS cbf38aa3b<>+0(SB), Z17, Z24
+	VFMADD231PS Z25, Z14, Z26
+	VPERMPS     bella<>+0(SB), Z16, Z17
+	VSUBPS      Z17, Z15, Z17
+	VPERMPS     bellg<>+0(SB), Z16, Z25
+	VSUBPS      c4b4000fe<>+0(SB), Z24, Z24
+	VPERMPS     Z0, Z26, Z27
+	VSUBPS      Z27, Z14, Z27
+	VPERMPS     Z8, Z26, Z14
+	VPERMPS     bellf<>+0(SB), Z16, Z28
+	VFMADD213PS Z28, Z17, Z25
+	VMULPS      c3fb17200<>+0(SB), Z24, Z28
+	VPERMPS     Z7, Z26, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     belle<>+0(SB), Z16, Z29
+	VFMADD213PS Z29, Z17, Z25
+	VFMADD231PS Z15, Z15, Z28
+	VPERMPS     Z6, Z26, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VPERMPS     belld<>+0(SB), Z16, Z15
+	VFMADD213PS Z15, Z17, Z25
+	VFMADD231PS c363fbe8e<>+0(SB), Z24, Z28
+	VPERMPS     Z5, Z26, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VPERMPS     bellc<>+0(SB), Z16, Z15
+	VFMADD213PS Z15, Z17, Z25
+	VMOVUPS     c37b520b6<>+0(SB), Z15
+	VFMADD213PS cb9891ce5<>+0(SB), Z28, Z15
+	VPERMPS     Z4, Z26, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     bellb<>+0(SB), Z16, Z16
+	VMOVAPS     Z16, Z29
+	VFMADD231PS Z17, Z25, Z29
+	VFMADD213PS c3b2aac5e<>+0(SB), Z28, Z15
+	VPERMPS     Z3, Z26, Z30
+	VFMADD213PS Z30, Z27, Z14
+	VSUBPS      Z29, Z16, Z16
+	VFMADD213PS Z16, Z17, Z25
+	VFMADD213PS cbcaaaa49<>+0(SB), Z28, Z15
+	VPERMPS     Z2, Z26, Z16
+	VFMADD213PS Z16, Z27, Z14
+	VFMADD213PS c3dfffffe<>+0(SB), Z28, Z15
+	VPERMPS     Z1, Z26, Z16
+	VFMADD213PS Z16, Z27, Z14
+	VFMADD213PS cbf000000<>+0(SB), Z28, Z15
+	VMULPS      Z28, Z15, Z15
+	VFMADD213PS Z25, Z29, Z15
+	VADDPS      Z29, Z15, Z15
+	VSCALEFPS   Z24, Z15, Z15
+	VCMPPS      $0x01, cc0c00000<>+0(SB), Z13, K1
+	VMOVAPS     Z15, K1, Z14
+	VPXORD      Z22, Z22, Z22
+	VPMAXSD     Z13, Z22, Z13
+	VSUBPS      Z14, Z13, Z13
+	VMOVUPS     Z13, (CX)(BX*1)
 	ADDQ        $0x40, BX
 	SUBQ        $0x10, AX
 	JMP         several
@@ -3257,54 +3311,241 @@ part:
 	MOVL        $0x0000ffff, SI
 	BZHIL       AX, SI, SI
 	KMOVW       SI, K1
-	VMOVUPS.Z   (DX)(BX*1), K1, Z9
-	VPANDD      c7fffffff<>+0(SB), Z9, Z12
-	VMOVUPS     c4168cccd<>+0(SB), Z13
-	VMINPS      Z12, Z13, Z12
-	VMOVAPS     Z8, Z8
-	VFMADD231PS Z7, Z12, Z8
-	VMOVUPS     c4b4000fe<>+0(SB), Z13
-	VMULPS      Z12, Z12, Z7
-	VPSRLD      $0x15, Z8, Z8
-	VFMADD231PS Z10, Z7, Z13
-	VPERMPS     Z0, Z8, Z0
-	VSUBPS      Z0, Z12, Z0
-	VPERMPS     Z6, Z8, Z6
-	VSUBPS      c4b4000fe<>+0(SB), Z13, Z7
-	VPERMPS     Z5, Z8, Z5
-	VFMADD213PS Z5, Z0, Z6
-	VMULPS      Z11, Z7, Z5
-	VPERMPS     Z4, Z8, Z4
-	VFMADD213PS Z4, Z0, Z6
-	VFMADD231PS Z12, Z12, Z5
-	VPERMPS     Z3, Z8, Z3
-	VFMADD213PS Z3, Z0, Z6
-	VFMADD231PS c363fbe8e<>+0(SB), Z7, Z5
-	VPERMPS     Z2, Z8, Z2
-	VFMADD213PS Z2, Z0, Z6
-	VMOVUPS     c37b520b6<>+0(SB), Z2
-	VFMADD213PS cb9891ce5<>+0(SB), Z5, Z2
-	VPERMPS     Z1, Z8, Z1
-	VMOVAPS     Z1, Z3
-	VFMADD231PS Z0, Z6, Z3
-	VFMADD213PS c3b2aac5e<>+0(SB), Z5, Z2
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z1, Z0, Z6
-	VFMADD213PS cbcaaaa49<>+0(SB), Z5, Z2
-	VFMADD213PS c3dfffffe<>+0(SB), Z5, Z2
-	VFMADD213PS cbf000000<>+0(SB), Z5, Z2
-	VMULPS      Z5, Z2, Z2
-	VFMADD213PS Z6, Z3, Z2
-	VADDPS      Z3, Z2, Z2
-	VSCALEFPS   Z7, Z2, Z2
-	VPXORD      Z19, Z19, Z19
-	VPMAXSD     Z9, Z19, Z9
-	VSUBPS      Z2, Z9, Z9
-	VMOVUPS     Z9, K1, (CX)(BX*1)
+	VMOVUPS.Z   (DX)(BX*1), K1, Z13
+	VPANDD      c7fffffff<>+0(SB), Z13, Z14
+	VMINPS      Z14, Z9, Z14
+	VPANDD      c7fffffff<>+0(SB), Z13, Z9
+	VMOVUPS     c4168cccd<>+0(SB), Z15
+	VMINPS      Z9, Z15, Z9
+	VMOVUPS     c3fa00000<>+0(SB), Z15
+	VFMADD231PS c3fa3d70a<>+0(SB), Z9, Z15
+	VMOVUPS     c4b4000fe<>+0(SB), Z17
+	VMULPS      Z9, Z9, Z16
+	VMOVAPS     Z12, Z12
+	VMOVAPS     Z10, Z10
+	VFMADD231PS Z11, Z14, Z12
+	VPSRLD      $0x15, Z15, Z15
+	VFMADD231PS cbf38aa3b<>+0(SB), Z16, Z17
+	VFMADD231PS Z12, Z14, Z10
+	VPERMPS     bella<>+0(SB), Z15, Z11
+	VSUBPS      Z11, Z9, Z11
+	VPERMPS     bellg<>+0(SB), Z15, Z12
+	VSUBPS      c4b4000fe<>+0(SB), Z17, Z16
+	VPERMPS     Z0, Z10, Z0
+	VSUBPS      Z0, Z14, Z0
+	VPERMPS     Z8, Z10, Z8
+	VPERMPS     bellf<>+0(SB), Z15, Z14
+	VFMADD213PS Z14, Z11, Z12
+	VMULPS      c3fb17200<>+0(SB), Z16, Z14
+	VPERMPS     Z7, Z10, Z7
+	VFMADD213PS Z7, Z0, Z8
+	VPERMPS     belle<>+0(SB), Z15, Z7
+	VFMADD213PS Z7, Z11, Z12
+	VFMADD231PS Z9, Z9, Z14
+	VPERMPS     Z6, Z10, Z6
+	VFMADD213PS Z6, Z0, Z8
+	VPERMPS     belld<>+0(SB), Z15, Z6
+	VFMADD213PS Z6, Z11, Z12
+	VFMADD231PS c363fbe8e<>+0(SB), Z16, Z14
+	VPERMPS     Z5, Z10, Z5
+	VFMADD213PS Z5, Z0, Z8
+	VPERMPS     bellc<>+0(SB), Z15, Z5
+	VFMADD213PS Z5, Z11, Z12
+	VMOVUPS     c37b520b6<>+0(SB), Z5
+	VFMADD213PS cb9891ce5<>+0(SB), Z14, Z5
+	VPERMPS     Z4, Z10, Z4
+	VFMADD213PS Z4, Z0, Z8
+	VPERMPS     bellb<>+0(SB), Z15, Z4
+	VMOVAPS     Z4, Z6
+	VFMADD231PS Z11, Z12, Z6
+	VFMADD213PS c3b2aac5e<>+0(SB), Z14, Z5
+	VPERMPS     Z3, Z10, Z3
+	VFMADD213PS Z3, Z0, Z8
+	VSUBPS      Z6, Z4, Z4
+	VFMADD213PS Z4, Z11, Z12
+	VFMADD213PS cbcaaaa49<>+0(SB), Z14, Z5
+	VPERMPS     Z2, Z10, Z2
+	VFMADD213PS Z2, Z0, Z8
+	VFMADD213PS c3dfffffe<>+0(SB), Z14, Z5
+	VPERMPS     Z1, Z10, Z1
+	VFMADD213PS Z1, Z0, Z8
+	VFMADD213PS cbf000000<>+0(SB), Z14, Z5
+	VMULPS      Z14, Z5, Z5
+	VFMADD213PS Z12, Z6, Z5
+	VADDPS      Z6, Z5, Z5
+	VSCALEFPS   Z16, Z5, Z5
+	VCMPPS      $0x01, cc0c00000<>+0(SB), Z13, K2
+	VMOVAPS     Z5, K2, Z8
+	VPXORD      Z23, Z23, Z23
+	VPMAXSD     Z13, Z23, Z13
+	VSUBPS      Z8, Z13, Z13
+	VMOVUPS     Z13, K1, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
+
+DATA belowa<>+0(SB)/4, $0x00000000
+DATA belowa<>+4(SB)/4, $0x3f334000
+DATA belowa<>+8(SB)/4, $0x3fbd9000
+DATA belowa<>+12(SB)/4, $0x40007800
+DATA belowa<>+16(SB)/4, $0x401ce400
+DATA belowa<>+20(SB)/4, $0x40350c00
+DATA belowa<>+24(SB)/4, $0x404d9000
+DATA belowa<>+28(SB)/4, $0x4064b800
+DATA belowa<>+32(SB)/4, $0x407eb000
+DATA belowa<>+36(SB)/4, $0x40888e00
+DATA belowa<>+40(SB)/4, $0x40916e00
+DATA belowa<>+44(SB)/4, $0x409bbc00
+DATA belowa<>+48(SB)/4, $0x40a49400
+DATA belowa<>+52(SB)/4, $0x40ad5c00
+DATA belowa<>+56(SB)/4, $0x40b5c000
+DATA belowa<>+60(SB)/4, $0x40bd9600
+GLOBL belowa<>(SB), RODATA|NOPTR, $64
+
+DATA belowb<>+0(SB)/4, $0x00000000
+DATA belowb<>+4(SB)/4, $0x3e2d71b8
+DATA belowb<>+8(SB)/4, $0x3dd236d8
+DATA belowb<>+12(SB)/4, $0x3d37d2f1
+DATA belowb<>+16(SB)/4, $0x3c8ee0f9
+DATA belowb<>+20(SB)/4, $0x3bd8832c
+DATA belowb<>+24(SB)/4, $0x3b0ac604
+DATA belowb<>+28(SB)/4, $0x3a24d9a7
+DATA belowb<>+32(SB)/4, $0x3910179f
+DATA belowb<>+36(SB)/4, $0x3831095f
+DATA belowb<>+40(SB)/4, $0x3751c0d1
+DATA belowb<>+44(SB)/4, $0x36394edc
+DATA belowb<>+48(SB)/4, $0x353a9425
+DATA belowb<>+52(SB)/4, $0x342fcd85
+DATA belowb<>+56(SB)/4, $0x3324968d
+DATA belowb<>+60(SB)/4, $0x321f5bd2
+GLOBL belowb<>(SB), RODATA|NOPTR, $64
+
+DATA belowc<>+0(SB)/4, $0x3f000000
+DATA belowc<>+4(SB)/4, $0x3cbed2b9
+DATA belowc<>+8(SB)/4, $0xbe031880
+DATA belowc<>+12(SB)/4, $0xbdacef60
+DATA belowc<>+16(SB)/4, $0xbd295ad1
+DATA belowc<>+20(SB)/4, $0xbc95fd4e
+DATA belowc<>+24(SB)/4, $0xbbdbea07
+DATA belowc<>+28(SB)/4, $0xbb11f0c7
+DATA belowc<>+32(SB)/4, $0xba0e7688
+DATA belowc<>+36(SB)/4, $0xb93bf4f5
+DATA belowc<>+40(SB)/4, $0xb86d6696
+DATA belowc<>+44(SB)/4, $0xb760c97e
+DATA belowc<>+48(SB)/4, $0xb66f5041
+DATA belowc<>+52(SB)/4, $0xb56da012
+DATA belowc<>+56(SB)/4, $0xb4694f6c
+DATA belowc<>+60(SB)/4, $0xb36bb1df
+GLOBL belowc<>(SB), RODATA|NOPTR, $64
+
+DATA belowd<>+0(SB)/4, $0xbecc422b
+DATA belowd<>+4(SB)/4, $0xbe715544
+DATA belowd<>+8(SB)/4, $0x3c52ecfa
+DATA belowd<>+12(SB)/4, $0x3d5d1f97
+DATA belowd<>+16(SB)/4, $0x3d2253aa
+DATA belowd<>+20(SB)/4, $0x3cb36da3
+DATA belowd<>+24(SB)/4, $0x3c1c5605
+DATA belowd<>+28(SB)/4, $0x3b6d5182
+DATA belowd<>+32(SB)/4, $0x3a83b390
+DATA belowd<>+36(SB)/4, $0x39bc5871
+DATA belowd<>+40(SB)/4, $0x38ff72f4
+DATA belowd<>+44(SB)/4, $0x38028045
+DATA belowd<>+48(SB)/4, $0x37139b87
+DATA belowd<>+52(SB)/4, $0x361b11ed
+DATA belowd<>+56(SB)/4, $0x35203233
+DATA belowd<>+60(SB)/4, $0x34294c8b
+GLOBL belowd<>(SB), RODATA|NOPTR, $64
+
+DATA belowe<>+0(SB)/4, $0x3609420e
+DATA belowe<>+4(SB)/4, $0x3e02f18d
+DATA belowe<>+8(SB)/4, $0x3d7364c0
+DATA belowe<>+12(SB)/4, $0xba08f03a
+DATA belowe<>+16(SB)/4, $0xbc84f4bf
+DATA belowe<>+20(SB)/4, $0xbc61a216
+DATA belowe<>+24(SB)/4, $0xbbfe4058
+DATA belowe<>+28(SB)/4, $0xbb6636d5
+DATA belowe<>+32(SB)/4, $0xba957316
+DATA belowe<>+36(SB)/4, $0xb9eadb82
+DATA belowe<>+40(SB)/4, $0xb92cbe99
+DATA belowe<>+44(SB)/4, $0xb8402d87
+DATA belowe<>+48(SB)/4, $0xb7685a9e
+DATA belowe<>+52(SB)/4, $0xb681c69f
+DATA belowe<>+56(SB)/4, $0xb58d9ef1
+DATA belowe<>+60(SB)/4, $0xb49d1210
+GLOBL belowe<>(SB), RODATA|NOPTR, $64
+
+DATA belowf<>+0(SB)/4, $0x3d881af7
+DATA belowf<>+4(SB)/4, $0x3c2c5985
+DATA belowf<>+8(SB)/4, $0xbd14cafe
+DATA belowf<>+12(SB)/4, $0xbc90b973
+DATA belowf<>+16(SB)/4, $0xbad2aeff
+DATA belowf<>+20(SB)/4, $0x3b6f94f0
+DATA belowf<>+24(SB)/4, $0x3b6f6eb5
+DATA belowf<>+28(SB)/4, $0x3b0eaed6
+DATA belowf<>+32(SB)/4, $0x3a64533e
+DATA belowf<>+36(SB)/4, $0x39c98764
+DATA belowf<>+40(SB)/4, $0x392331db
+DATA belowf<>+44(SB)/4, $0x384831f3
+DATA belowf<>+48(SB)/4, $0x37826d53
+DATA belowf<>+52(SB)/4, $0x369beb7b
+DATA belowf<>+56(SB)/4, $0x35b4a465
+DATA belowf<>+60(SB)/4, $0x34d311d8
+GLOBL belowf<>(SB), RODATA|NOPTR, $64
+
+DATA belowg<>+0(SB)/4, $0x3979cf2f
+DATA belowg<>+4(SB)/4, $0xbcbf6831
+DATA belowg<>+8(SB)/4, $0x3b0ce162
+DATA belowg<>+12(SB)/4, $0x3c132250
+DATA belowg<>+16(SB)/4, $0x3b9ecf88
+DATA belowg<>+20(SB)/4, $0x3a8652da
+DATA belowg<>+24(SB)/4, $0xba310675
+DATA belowg<>+28(SB)/4, $0xba551094
+DATA belowg<>+32(SB)/4, $0xb9eecfbf
+DATA belowg<>+36(SB)/4, $0xb976973e
+DATA belowg<>+40(SB)/4, $0xb8e1637c
+DATA belowg<>+44(SB)/4, $0xb81b61c4
+DATA belowg<>+48(SB)/4, $0xb75ca736
+DATA belowg<>+52(SB)/4, $0xb68e60e6
+DATA belowg<>+56(SB)/4, $0xb5b04140
+DATA belowg<>+60(SB)/4, $0xb4d9e943
+GLOBL belowg<>(SB), RODATA|NOPTR, $64
+
+DATA belowh<>+0(SB)/4, $0xbc31cdb0
+DATA belowh<>+4(SB)/4, $0x3ab27bbd
+DATA belowh<>+8(SB)/4, $0x3ba8ae06
+DATA belowh<>+12(SB)/4, $0xba104822
+DATA belowh<>+16(SB)/4, $0xbb03dd54
+DATA belowh<>+20(SB)/4, $0xbaa260c4
+DATA belowh<>+24(SB)/4, $0xb99ee368
+DATA belowh<>+28(SB)/4, $0x38cab131
+DATA belowh<>+32(SB)/4, $0x39221c45
+DATA belowh<>+36(SB)/4, $0x38d59655
+DATA belowh<>+40(SB)/4, $0x38660259
+DATA belowh<>+44(SB)/4, $0x37b70908
+DATA belowh<>+48(SB)/4, $0x37104dd8
+DATA belowh<>+52(SB)/4, $0x364a386c
+DATA belowh<>+56(SB)/4, $0x35867bc8
+DATA belowh<>+60(SB)/4, $0x34b274d5
+GLOBL belowh<>(SB), RODATA|NOPTR, $64
+
+DATA belowi<>+0(SB)/4, $0x3ad31821
+DATA belowi<>+4(SB)/4, $0x3b307b29
+DATA belowi<>+8(SB)/4, $0xba8dc2fa
+DATA belowi<>+12(SB)/4, $0xbaaeb4d0
+DATA belowi<>+16(SB)/4, $0xb8e9ef51
+DATA belowi<>+20(SB)/4, $0x39e5e873
+DATA belowi<>+24(SB)/4, $0x39a7bbe3
+DATA belowi<>+28(SB)/4, $0x388f6b42
+DATA belowi<>+32(SB)/4, $0xb69bf661
+DATA belowi<>+36(SB)/4, $0xb7de38b9
+DATA belowi<>+40(SB)/4, $0xb7b2ed5d
+DATA belowi<>+44(SB)/4, $0xb73b75b5
+DATA belowi<>+48(SB)/4, $0xb6abaa33
+DATA belowi<>+52(SB)/4, $0xb60c2987
+DATA belowi<>+56(SB)/4, $0xb5507be1
+DATA belowi<>+60(SB)/4, $0xb4910338
+GLOBL belowi<>(SB), RODATA|NOPTR, $64
 
 DATA bella<>+0(SB)/4, $0x3f472000
 DATA bella<>+4(SB)/4, $0x3f94e800
@@ -3432,23 +3673,95 @@ DATA bellg<>+56(SB)/4, $0x3cfa4d30
 DATA bellg<>+60(SB)/4, $0x3c9cc1ca
 GLOBL bellg<>(SB), RODATA|NOPTR, $64
 
-DATA c3fa3d70a<>+0(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+4(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+8(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+12(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+16(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+20(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+24(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+28(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+32(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+36(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+40(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+44(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+48(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+52(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+56(SB)/4, $0x3fa3d70a
-DATA c3fa3d70a<>+60(SB)/4, $0x3fa3d70a
-GLOBL c3fa3d70a<>(SB), RODATA|NOPTR, $64
+DATA c40c00000<>+0(SB)/4, $0x40c00000
+DATA c40c00000<>+4(SB)/4, $0x40c00000
+DATA c40c00000<>+8(SB)/4, $0x40c00000
+DATA c40c00000<>+12(SB)/4, $0x40c00000
+DATA c40c00000<>+16(SB)/4, $0x40c00000
+DATA c40c00000<>+20(SB)/4, $0x40c00000
+DATA c40c00000<>+24(SB)/4, $0x40c00000
+DATA c40c00000<>+28(SB)/4, $0x40c00000
+DATA c40c00000<>+32(SB)/4, $0x40c00000
+DATA c40c00000<>+36(SB)/4, $0x40c00000
+DATA c40c00000<>+40(SB)/4, $0x40c00000
+DATA c40c00000<>+44(SB)/4, $0x40c00000
+DATA c40c00000<>+48(SB)/4, $0x40c00000
+DATA c40c00000<>+52(SB)/4, $0x40c00000
+DATA c40c00000<>+56(SB)/4, $0x40c00000
+DATA c40c00000<>+60(SB)/4, $0x40c00000
+GLOBL c40c00000<>(SB), RODATA|NOPTR, $64
+
+DATA c3e7cdf01<>+0(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+4(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+8(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+12(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+16(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+20(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+24(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+28(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+32(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+36(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+40(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+44(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+48(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+52(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+56(SB)/4, $0x3e7cdf01
+DATA c3e7cdf01<>+60(SB)/4, $0x3e7cdf01
+GLOBL c3e7cdf01<>(SB), RODATA|NOPTR, $64
+
+DATA c3f8ccccd<>+0(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+4(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+8(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+12(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+16(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+20(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+24(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+28(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+32(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+36(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+40(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+44(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+48(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+52(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+56(SB)/4, $0x3f8ccccd
+DATA c3f8ccccd<>+60(SB)/4, $0x3f8ccccd
+GLOBL c3f8ccccd<>(SB), RODATA|NOPTR, $64
+
+DATA cc0c00000<>+0(SB)/4, $0xc0c00000
+DATA cc0c00000<>+4(SB)/4, $0xc0c00000
+DATA cc0c00000<>+8(SB)/4, $0xc0c00000
+DATA cc0c00000<>+12(SB)/4, $0xc0c00000
+DATA cc0c00000<>+16(SB)/4, $0xc0c00000
+DATA cc0c00000<>+20(SB)/4, $0xc0c00000
+DATA cc0c00000<>+24(SB)/4, $0xc0c00000
+DATA cc0c00000<>+28(SB)/4, $0xc0c00000
+DATA cc0c00000<>+32(SB)/4, $0xc0c00000
+DATA cc0c00000<>+36(SB)/4, $0xc0c00000
+DATA cc0c00000<>+40(SB)/4, $0xc0c00000
+DATA cc0c00000<>+44(SB)/4, $0xc0c00000
+DATA cc0c00000<>+48(SB)/4, $0xc0c00000
+DATA cc0c00000<>+52(SB)/4, $0xc0c00000
+DATA cc0c00000<>+56(SB)/4, $0xc0c00000
+DATA cc0c00000<>+60(SB)/4, $0xc0c00000
+GLOBL cc0c00000<>(SB), RODATA|NOPTR, $64
+
+DATA c4168cccd<>+0(SB)/4, $0x4168cccd
+DATA c4168cccd<>+4(SB)/4, $0x4168cccd
+DATA c4168cccd<>+8(SB)/4, $0x4168cccd
+DATA c4168cccd<>+12(SB)/4, $0x4168cccd
+DATA c4168cccd<>+16(SB)/4, $0x4168cccd
+DATA c4168cccd<>+20(SB)/4, $0x4168cccd
+DATA c4168cccd<>+24(SB)/4, $0x4168cccd
+DATA c4168cccd<>+28(SB)/4, $0x4168cccd
+DATA c4168cccd<>+32(SB)/4, $0x4168cccd
+DATA c4168cccd<>+36(SB)/4, $0x4168cccd
+DATA c4168cccd<>+40(SB)/4, $0x4168cccd
+DATA c4168cccd<>+44(SB)/4, $0x4168cccd
+DATA c4168cccd<>+48(SB)/4, $0x4168cccd
+DATA c4168cccd<>+52(SB)/4, $0x4168cccd
+DATA c4168cccd<>+56(SB)/4, $0x4168cccd
+DATA c4168cccd<>+60(SB)/4, $0x4168cccd
+GLOBL c4168cccd<>(SB), RODATA|NOPTR, $64
 
 DATA c3fa00000<>+0(SB)/4, $0x3fa00000
 DATA c3fa00000<>+4(SB)/4, $0x3fa00000
@@ -3467,6 +3780,24 @@ DATA c3fa00000<>+52(SB)/4, $0x3fa00000
 DATA c3fa00000<>+56(SB)/4, $0x3fa00000
 DATA c3fa00000<>+60(SB)/4, $0x3fa00000
 GLOBL c3fa00000<>(SB), RODATA|NOPTR, $64
+
+DATA c3fa3d70a<>+0(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+4(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+8(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+12(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+16(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+20(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+24(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+28(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+32(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+36(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+40(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+44(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+48(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+52(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+56(SB)/4, $0x3fa3d70a
+DATA c3fa3d70a<>+60(SB)/4, $0x3fa3d70a
+GLOBL c3fa3d70a<>(SB), RODATA|NOPTR, $64
 
 DATA cbf38aa3b<>+0(SB)/4, $0xbf38aa3b
 DATA cbf38aa3b<>+4(SB)/4, $0xbf38aa3b
@@ -3503,24 +3834,6 @@ DATA c3fb17200<>+52(SB)/4, $0x3fb17200
 DATA c3fb17200<>+56(SB)/4, $0x3fb17200
 DATA c3fb17200<>+60(SB)/4, $0x3fb17200
 GLOBL c3fb17200<>(SB), RODATA|NOPTR, $64
-
-DATA c414ccccd<>+0(SB)/4, $0x414ccccd
-DATA c414ccccd<>+4(SB)/4, $0x414ccccd
-DATA c414ccccd<>+8(SB)/4, $0x414ccccd
-DATA c414ccccd<>+12(SB)/4, $0x414ccccd
-DATA c414ccccd<>+16(SB)/4, $0x414ccccd
-DATA c414ccccd<>+20(SB)/4, $0x414ccccd
-DATA c414ccccd<>+24(SB)/4, $0x414ccccd
-DATA c414ccccd<>+28(SB)/4, $0x414ccccd
-DATA c414ccccd<>+32(SB)/4, $0x414ccccd
-DATA c414ccccd<>+36(SB)/4, $0x414ccccd
-DATA c414ccccd<>+40(SB)/4, $0x414ccccd
-DATA c414ccccd<>+44(SB)/4, $0x414ccccd
-DATA c414ccccd<>+48(SB)/4, $0x414ccccd
-DATA c414ccccd<>+52(SB)/4, $0x414ccccd
-DATA c414ccccd<>+56(SB)/4, $0x414ccccd
-DATA c414ccccd<>+60(SB)/4, $0x414ccccd
-GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
 
 DATA c363fbe8e<>+0(SB)/4, $0x363fbe8e
 DATA c363fbe8e<>+4(SB)/4, $0x363fbe8e
@@ -3630,24 +3943,6 @@ DATA c3dfffffe<>+56(SB)/4, $0x3dfffffe
 DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
 GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
-DATA c4168cccd<>+0(SB)/4, $0x4168cccd
-DATA c4168cccd<>+4(SB)/4, $0x4168cccd
-DATA c4168cccd<>+8(SB)/4, $0x4168cccd
-DATA c4168cccd<>+12(SB)/4, $0x4168cccd
-DATA c4168cccd<>+16(SB)/4, $0x4168cccd
-DATA c4168cccd<>+20(SB)/4, $0x4168cccd
-DATA c4168cccd<>+24(SB)/4, $0x4168cccd
-DATA c4168cccd<>+28(SB)/4, $0x4168cccd
-DATA c4168cccd<>+32(SB)/4, $0x4168cccd
-DATA c4168cccd<>+36(SB)/4, $0x4168cccd
-DATA c4168cccd<>+40(SB)/4, $0x4168cccd
-DATA c4168cccd<>+44(SB)/4, $0x4168cccd
-DATA c4168cccd<>+48(SB)/4, $0x4168cccd
-DATA c4168cccd<>+52(SB)/4, $0x4168cccd
-DATA c4168cccd<>+56(SB)/4, $0x4168cccd
-DATA c4168cccd<>+60(SB)/4, $0x4168cccd
-GLOBL c4168cccd<>(SB), RODATA|NOPTR, $64
-
 // func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·avx512GELUBack(SB), NOSPLIT, $0-36
@@ -3676,11 +3971,11 @@ several:
 	VMOVUPS     64(DX)(SI*1), Z13
 	VPANDD      c7fffffff<>+0(SB), Z12, Z14
 	VPANDD      c7fffffff<>+0(SB), Z13, Z15
-	VPMAXUD     Z14, Z15, Z15
-	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z15, K1
+	VPMAXUD     Z14, Z15, Z14
+	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z14, K1
 	KMOVW       K1, DI
 	TESTL       DI, DI
-	JNZ         one
+	JNE         one
 	VPANDD      c7fffffff<>+0(SB), Z12, Z12
 	VMOVAPS     Z8, Z14
 	VFMADD231PS Z7, Z12, Z14
@@ -3999,6 +4294,24 @@ DATA bellSlopeg<>+56(SB)/4, $0xbc64cc6e
 DATA bellSlopeg<>+60(SB)/4, $0xbc18e8f3
 GLOBL bellSlopeg<>(SB), RODATA|NOPTR, $64
 
+DATA c414ccccd<>+0(SB)/4, $0x414ccccd
+DATA c414ccccd<>+4(SB)/4, $0x414ccccd
+DATA c414ccccd<>+8(SB)/4, $0x414ccccd
+DATA c414ccccd<>+12(SB)/4, $0x414ccccd
+DATA c414ccccd<>+16(SB)/4, $0x414ccccd
+DATA c414ccccd<>+20(SB)/4, $0x414ccccd
+DATA c414ccccd<>+24(SB)/4, $0x414ccccd
+DATA c414ccccd<>+28(SB)/4, $0x414ccccd
+DATA c414ccccd<>+32(SB)/4, $0x414ccccd
+DATA c414ccccd<>+36(SB)/4, $0x414ccccd
+DATA c414ccccd<>+40(SB)/4, $0x414ccccd
+DATA c414ccccd<>+44(SB)/4, $0x414ccccd
+DATA c414ccccd<>+48(SB)/4, $0x414ccccd
+DATA c414ccccd<>+52(SB)/4, $0x414ccccd
+DATA c414ccccd<>+56(SB)/4, $0x414ccccd
+DATA c414ccccd<>+60(SB)/4, $0x414ccccd
+GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
+
 // func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·avx512GELUBackAdd(SB), NOSPLIT, $0-36
@@ -4027,11 +4340,11 @@ several:
 	VMOVUPS     64(DX)(SI*1), Z13
 	VPANDD      c7fffffff<>+0(SB), Z12, Z14
 	VPANDD      c7fffffff<>+0(SB), Z13, Z15
-	VPMAXUD     Z14, Z15, Z15
-	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z15, K1
+	VPMAXUD     Z14, Z15, Z14
+	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z14, K1
 	KMOVW       K1, DI
 	TESTL       DI, DI
-	JNZ         one
+	JNE         one
 	VPANDD      c7fffffff<>+0(SB), Z12, Z12
 	VMOVAPS     Z8, Z14
 	VFMADD231PS Z7, Z12, Z14

@@ -51,7 +51,7 @@ func (t *target) turn() {
 // A quick form of a loop's body is for several vectors abreast, all of whose lanes are within a bound.
 type quick struct {
 	vectors int
-	bound   float32 // of the sizes of a's numbers; 0 for none
+	bound   float32 // of the sizes of a's numbers, or, if it is negative, of those below 0, the least; 0 for none
 	body    func(c *loopCode, x Register, p place)
 }
 
@@ -64,28 +64,42 @@ func (q *quick) run(c *loopCode, at Register, other string) {
 		x[v] = places[v].load(c.a)
 	}
 	if q.bound != 0 {
-		var most Register
-		for _, v := range x {
-			a := t.absolute(v)
-			if most != nil {
-				VPMAXUD(most, a, a)
-			}
-			most = a
-		}
-		if t.wide() {
-			k, any := K(), GP32()
-			VPCMPUD(U8(greaterInteger), number(q.bound), most, k)
-			KMOVW(k, any)
-			TESTL(any, any)
-		} else {
-			any := GP32()
-			VPCMPGTD(number(q.bound), most, most)
-			VMOVMSKPS(most, any)
-			TESTL(any, any)
-		}
-		JNZ(LabelRef(other))
+		q.check(t, x, other)
 	}
 	t.abreast(q.vectors, func(v int) { q.body(c, x[v], places[v]) })
+}
+
+// check jumps if a number is not within the bound. The bits of floats of one sign are in the order of their sizes, and those of negative ones are
+// the larger whole numbers.
+func (q *quick) check(t *target, x []Register, other string) {
+	var most Register
+	for _, v := range x {
+		a := v
+		if q.bound > 0 {
+			a = t.absolute(v)
+		}
+		if most == nil {
+			most = a
+			continue
+		}
+		r := t.vec()
+		VPMAXUD(most, a, r)
+		most = r
+	}
+	any, bound := GP32(), number(q.bound)
+	if t.wide() {
+		k := K()
+		VPCMPUD(U8(greaterInteger), bound, most, k)
+		KMOVW(k, any)
+		TESTL(any, any)
+	} else {
+		r := t.vec()
+		VPMAXUD(bound, most, r)
+		VPCMPEQD(bound, r, r)
+		VMOVMSKPS(r, any)
+		CMPL(any, U8(0xff))
+	}
+	JNE(LabelRef(other))
 }
 
 // greaterInteger is the comparison of whole numbers.

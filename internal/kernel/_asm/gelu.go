@@ -247,10 +247,11 @@ func (t *target) derivative(name, does string, begin func(c *loopCode), q *quick
 	}
 }
 
-// normalUnit writes GELU and its derivative.
+// normalUnit writes GELU and its derivative. For a up to a bound T comes from pieces alone, whose index is a polynomial of a, rounded; beyond it, where
+// few numbers are, and for the derivative from the bell.
 func (t *target) normalUnit() {
 	var ns *numbers
-	var pick *picker
+	var pick, direct *picker
 	begin := func(name string, wide, narrow pieces) func(c *loopCode) {
 		return func(c *loopCode) {
 			if t.wide() {
@@ -262,19 +263,28 @@ func (t *target) normalUnit() {
 			}
 		}
 	}
-	// normal is the bell where T is normal, any where it may not be.
-	normal := func(x Register, precise bool) Register {
-		r, two := ns.bell(shifter, t.absolute(x), pick, precise)
-		t.turn()
-		VPSLLD(U8(23), two.sum, two.sum)
-		VPADDD(two.sum, r, r)
-		return r
-	}
-	any := func(x Register, precise bool) Register {
+	anywhere := func(x Register, precise bool) Register {
 		a := t.absolute(x)
 		VMINPS(a, ns.register(geluHigh), a)
 		r, two := ns.bell(biased, a, pick, precise)
 		t.scale(r, two)
+		return r
+	}
+	// T of the size of x, as if it were no larger than the bound.
+	high, square, linear := float32(5.5), float32(0.120330579), float32(0.7)
+	if t.wide() {
+		high, square, linear = 6, 0.246944444, 1.1
+	}
+	near := func(x Register) Register {
+		a := t.absolute(x)
+		VMINPS(a, ns.register(high), a)
+		t.turn()
+		v, index := ns.copy(linear), ns.copy(shifter)
+		VFMADD231PS(ns.of(square), a, v)
+		t.turn()
+		VFMADD231PS(v, a, index)
+		t.turn()
+		r, _ := direct.powers(a, index, nil, false)
 		return r
 	}
 	store := func(c *loopCode, x, product Register, p place) {
@@ -284,20 +294,40 @@ func (t *target) normalUnit() {
 		VSUBPS(product, x, x)
 		p.store(x, c.dst)
 	}
-	t.loopQuick("GELU", "dst[i] = a[i] Φ(a[i])", 0, begin("bell", bellPieces16, bellPieces8), &quick{bellAbreast, geluNormal, func(c *loopCode, x Register, p place) {
-		r := normal(x, true)
+	t.loopQuick("GELU", "dst[i] = a[i] Φ(a[i])", 0, func(c *loopCode) {
+		direct = t.picker("below", t.pieces(belowPieces16, belowPieces8), 9)
+		pick = t.picker("bell", t.pieces(bellPieces16, bellPieces8), 0)
+		ns = t.numbers(2, high, shifter)
+		if t.wide() {
+			ns.left = 2
+			ns.hold(square, linear)
+		}
+	}, &quick{4, -high, func(c *loopCode, x Register, p place) {
+		r := near(x)
 		store(c, p.load(c.a), r, p) // loaded anew: registers are few
 	}}, func(c *loopCode, p place) {
 		x := p.load(c.a)
-		store(c, x, any(x, true), p)
+		var r, far Register
+		t.abreast(2, func(way int) {
+			if way == 0 {
+				r = near(x)
+			} else {
+				far = anywhere(x, true)
+			}
+		})
+		t.where(lessThan, x, number(-high), r, far)
+		store(c, x, r, p)
 	})
 	t.derivative("GELUBack", "b[i] (Φ(a[i]) + a[i] φ(a[i]))", begin("bellSlope", bellSlopePieces16, bellSlopePieces8), &quick{vectors: bellAbreast, bound: geluNormal},
 		func(c *loopCode, x Register, p place, quick bool) Register {
-			if quick {
-				r := normal(x, false)
-				return ns.slope(p.load(c.a), r, p.load(c.b))
+			if !quick {
+				return ns.slope(x, anywhere(x, false), p.load(c.b))
 			}
-			return ns.slope(x, any(x, false), p.load(c.b))
+			r, two := ns.bell(shifter, t.absolute(x), pick, false)
+			t.turn()
+			VPSLLD(U8(23), two.sum, two.sum)
+			VPADDD(two.sum, r, r)
+			return ns.slope(p.load(c.a), r, p.load(c.b))
 		})
 }
 
