@@ -106,7 +106,7 @@ func Compile(g *Graph, o Options) (*Plan, error) {
 		w = newWeights(l.params, l.states, l.precision, l.training)
 		w.kernels = l.kernels
 		if !o.Blank {
-			if err := l.initialize(w, o.Seed); err != nil {
+			if err := l.initialize(w, o.Seed, o.Pool); err != nil {
 				return nil, err
 			}
 		}

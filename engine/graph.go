@@ -41,6 +41,13 @@ type Init interface {
 	Fill(w []float64, s Shape, r Rand)
 }
 
+// PartInit is an [Init] whose numbers can be had in any order: FillPart gives w the numbers from place from on that Fill gives them there.
+// Large parameters are then filled in parts, on the threads of a pool.
+type PartInit interface {
+	Init
+	FillPart(w []float64, from int, s Shape, r Rand)
+}
+
 // Value is a result within one graph. The zero Value is none.
 type Value struct {
 	id int       // its place among the graph's nodes, from 1

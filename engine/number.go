@@ -109,20 +109,3 @@ func (b *builder) checkFrozen(o Options) error {
 func below(path, layer string) bool {
 	return path == layer || strings.HasPrefix(path, layer+"/")
 }
-
-// initialize fills new weights from the seed: a parameter's values depend on the seed and its path alone.
-func (l *layout) initialize(w *Weights, seed uint64) error {
-	for k, list := range [][]Param{l.params, l.states} {
-		inits := [][]Init{l.paramInit, l.stateInit}[k]
-		for i, p := range list {
-			values := make([]float64, p.Size())
-			inits[i].Fill(values, p.Shape, NewRand(seed, "init/"+p.Path))
-			if at := slices.IndexFunc(values, func(v float64) bool { return v-v != 0 }); at >= 0 {
-				return fmt.Errorf("parameter %q: its initializer gave %v at element %d; finite numbers are wanted", p.Path, values[at], at)
-			}
-			w.write(p, Tensor{F64: values}, k == 1)
-		}
-	}
-	w.Changed()
-	return nil
-}

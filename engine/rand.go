@@ -30,3 +30,6 @@ func (r RowRand) Bits(i int) uint64 { return r.source.Bits(uint64(i)) }
 
 // At is number i, uniform in [0, 1).
 func (r RowRand) At(i int) float64 { return r.source.Uniform(uint64(i)) }
+
+// Normal is number i, standard normal.
+func (r RowRand) Normal(i int) float64 { return r.source.Normal(uint64(i)) }

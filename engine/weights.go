@@ -209,25 +209,32 @@ func (w *Weights) Restore(tensors []Tensor) error {
 	return nil
 }
 
-func (w *Weights) write(p Param, t Tensor, state bool) {
-	if w.f64 != nil {
-		to := w.f64.Weight
-		if state {
-			to = w.f64.State
-		}
-		fill(to[p.Offset:p.Offset+p.Size()], t)
-		return
+func (w *Weights) write(p Param, t Tensor, state bool) { w.writePart(p, 0, t, state) }
+
+// writePart writes t over the elements of p from place from on.
+func (w *Weights) writePart(p Param, from int, t Tensor, state bool) {
+	at, end := p.Offset+from, p.Offset+from+t.Len()
+	switch {
+	case w.f64 != nil && state:
+		fill(w.f64.State[at:end], t)
+	case w.f64 != nil:
+		fill(w.f64.Weight[at:end], t)
+	case state:
+		fill(w.f32.State[at:end], t)
+	default:
+		fill(w.f32.Weight[at:end], t)
 	}
-	to := w.f32.Weight
-	if state {
-		to = w.f32.State
-	}
-	fill(to[p.Offset:p.Offset+p.Size()], t)
 }
 
 func fill[T Float](to []T, from Tensor) {
 	if same := Numbers[T](from); same != nil {
 		copy(to, same)
+		return
+	}
+	if from.F64 != nil {
+		for i, v := range from.F64[:len(to)] {
+			to[i] = T(v)
+		}
 		return
 	}
 	for i := range to {

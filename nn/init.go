@@ -6,7 +6,17 @@ import (
 	"github.com/descent-go/descent/engine"
 )
 
-// Initializers: how weights start. A weight of shape [outputs, inputs, rest...] has fan-in inputs·rest and fan-out outputs·rest.
+// Initializers: how weights start. A weight of shape [outputs, inputs, rest...] has fan-in inputs·rest and fan-out outputs·rest. Where a weight's
+// number depends on its place alone, any part of the numbers can be had without the others: then large weights are filled side by side.
+
+var (
+	_ engine.PartInit = Glorot{}
+	_ engine.PartInit = He{}
+	_ engine.PartInit = LeCun{}
+	_ engine.PartInit = Uniform{}
+	_ engine.PartInit = Normal{}
+	_ engine.PartInit = TruncatedNormal{}
+)
 
 // fans are the fans of a weight. A shape of one axis has its size as both.
 func fans(s engine.Shape) (in, out float64) {
@@ -18,21 +28,22 @@ func fans(s engine.Shape) (in, out float64) {
 	return float64(s[1]) * rest, float64(s[0]) * rest
 }
 
-// spread fills w with numbers of mean 0 and the given variance, uniform or normal.
-func spread(w []float64, r engine.Rand, variance float64, normal bool, gain float64) {
+// spread fills w, which begins at place from, with numbers of mean 0 and the given variance, uniform or normal.
+func spread(w []float64, from int, r engine.Rand, variance float64, normal bool, gain float64) {
 	if gain == 0 {
 		gain = 1
 	}
+	numbers := r.Row(0)
 	if normal {
 		sd := gain * math.Sqrt(variance)
 		for i := range w {
-			w[i] = sd * r.Normal(0, i)
+			w[i] = sd * numbers.Normal(from+i)
 		}
 		return
 	}
 	limit := gain * math.Sqrt(3*variance)
 	for i := range w {
-		w[i] = limit * (2*r.At(0, i) - 1)
+		w[i] = limit * (2*numbers.At(from+i) - 1)
 	}
 }
 
@@ -44,9 +55,12 @@ type Glorot struct {
 }
 
 // Fill implements [engine.Init].
-func (i Glorot) Fill(w []float64, s engine.Shape, r engine.Rand) {
+func (i Glorot) Fill(w []float64, s engine.Shape, r engine.Rand) { i.FillPart(w, 0, s, r) }
+
+// FillPart implements [engine.PartInit].
+func (i Glorot) FillPart(w []float64, from int, s engine.Shape, r engine.Rand) {
 	in, out := fans(s)
-	spread(w, r, 2/(in+out), i.Normal, i.Gain)
+	spread(w, from, r, 2/(in+out), i.Normal, i.Gain)
 }
 
 // fan is the fan-in, or the fan-out.
@@ -67,8 +81,11 @@ type He struct {
 }
 
 // Fill implements [engine.Init].
-func (i He) Fill(w []float64, s engine.Shape, r engine.Rand) {
-	spread(w, r, 2/fan(s, i.FanOut), !i.Uniform, i.Gain)
+func (i He) Fill(w []float64, s engine.Shape, r engine.Rand) { i.FillPart(w, 0, s, r) }
+
+// FillPart implements [engine.PartInit].
+func (i He) FillPart(w []float64, from int, s engine.Shape, r engine.Rand) {
+	spread(w, from, r, 2/fan(s, i.FanOut), !i.Uniform, i.Gain)
 }
 
 // LeCun gives weights the variance 1 / fan-in, or 1 / fan-out (LeCun et al., "Efficient backprop", 1998, section 4.6). Normal unless Uniform.
@@ -79,8 +96,11 @@ type LeCun struct {
 }
 
 // Fill implements [engine.Init].
-func (i LeCun) Fill(w []float64, s engine.Shape, r engine.Rand) {
-	spread(w, r, 1/fan(s, i.FanOut), !i.Uniform, i.Gain)
+func (i LeCun) Fill(w []float64, s engine.Shape, r engine.Rand) { i.FillPart(w, 0, s, r) }
+
+// FillPart implements [engine.PartInit].
+func (i LeCun) FillPart(w []float64, from int, s engine.Shape, r engine.Rand) {
+	spread(w, from, r, 1/fan(s, i.FanOut), !i.Uniform, i.Gain)
 }
 
 // Uniform gives weights between Low and High.
@@ -90,9 +110,13 @@ type Uniform struct {
 }
 
 // Fill implements [engine.Init].
-func (i Uniform) Fill(w []float64, _ engine.Shape, r engine.Rand) {
+func (i Uniform) Fill(w []float64, s engine.Shape, r engine.Rand) { i.FillPart(w, 0, s, r) }
+
+// FillPart implements [engine.PartInit].
+func (i Uniform) FillPart(w []float64, from int, _ engine.Shape, r engine.Rand) {
+	numbers := r.Row(0)
 	for k := range w {
-		w[k] = i.Low + float64((i.High-i.Low)*r.At(0, k))
+		w[k] = i.Low + float64((i.High-i.Low)*numbers.At(from+k))
 	}
 }
 
@@ -103,9 +127,13 @@ type Normal struct {
 }
 
 // Fill implements [engine.Init].
-func (i Normal) Fill(w []float64, _ engine.Shape, r engine.Rand) {
+func (i Normal) Fill(w []float64, s engine.Shape, r engine.Rand) { i.FillPart(w, 0, s, r) }
+
+// FillPart implements [engine.PartInit].
+func (i Normal) FillPart(w []float64, from int, _ engine.Shape, r engine.Rand) {
+	numbers := r.Row(0)
 	for k := range w {
-		w[k] = i.Mean + float64(i.SD*r.Normal(0, k))
+		w[k] = i.Mean + float64(i.SD*numbers.Normal(from+k))
 	}
 }
 

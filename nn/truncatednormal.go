@@ -15,11 +15,15 @@ type TruncatedNormal struct {
 }
 
 // Fill implements [engine.Init].
-func (i TruncatedNormal) Fill(w []float64, _ engine.Shape, r engine.Rand) {
+func (i TruncatedNormal) Fill(w []float64, s engine.Shape, r engine.Rand) { i.FillPart(w, 0, s, r) }
+
+// FillPart implements [engine.PartInit].
+func (i TruncatedNormal) FillPart(w []float64, from int, _ engine.Shape, r engine.Rand) {
+	numbers := r.Row(0)
 	for k := range w {
-		z := r.Normal(0, k)
+		z := numbers.Normal(from + k)
 		for try := 1; math.Abs(z) > 2; try++ {
-			z = r.Normal(try, k) // one in 22 is drawn again
+			z = r.Normal(try, from+k) // one in 22 is drawn again
 		}
 		w[k] = i.Mean + float64(i.SD*z)
 	}

@@ -77,22 +77,31 @@ func mix(z uint64) uint64 {
 // normal cumulative distribution function" (2003). Products are converted explicitly so that no target fuses them and every target gives
 // the same bits.
 func normalQuantile(p float64) float64 {
-	a := [6]float64{-3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02, 1.383577518672690e+02, -3.066479806614716e+01, 2.506628277459239e+00}
-	b := [6]float64{-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01, -1.328068155288572e+01, 1}
-	c := [6]float64{-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00, -2.549732539343734e+00, 4.374664141464968e+00, 2.938163982698783e+00}
-	d := [5]float64{7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00, 1}
 	const tail = 0.02425
 	switch {
 	case p < tail:
-		q := math.Sqrt(-2 * ln(p))
-		return horner(c[:], q) / horner(d[:], q)
+		return tailQuantile(p)
 	case p > 1-tail:
-		q := math.Sqrt(-2 * ln(1-p))
-		return -horner(c[:], q) / horner(d[:], q)
+		return -tailQuantile(1 - p)
 	}
+	const (
+		a0, a1, a2, a3, a4, a5 = -3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02, 1.383577518672690e+02, -3.066479806614716e+01, 2.506628277459239e+00
+		b0, b1, b2, b3, b4     = -5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01, -1.328068155288572e+01
+	)
+	// Both polynomials are written out: nineteen normal numbers of twenty come by here.
 	q := p - 0.5
 	r := q * q
-	return horner(a[:], r) * q / horner(b[:], r)
+	above := float64((float64((float64((float64((float64(a0*r)+a1)*r)+a2)*r)+a3)*r)+a4)*r) + a5
+	below := float64((float64((float64((float64((float64(b0*r)+b1)*r)+b2)*r)+b3)*r)+b4)*r) + 1
+	return above * q / below
+}
+
+// tailQuantile is normalQuantile for small p.
+func tailQuantile(p float64) float64 {
+	c := [6]float64{-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00, -2.549732539343734e+00, 4.374664141464968e+00, 2.938163982698783e+00}
+	d := [5]float64{7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00, 1}
+	q := math.Sqrt(-2 * ln(p))
+	return horner(c[:], q) / horner(d[:], q)
 }
 
 func horner(coefficients []float64, x float64) float64 {
