@@ -35,13 +35,11 @@ func (e EMA) Validate() error {
 // Wrap averages after every step.
 func (e EMA) Wrap(s Space, next Next) Next {
 	average, steps := s.New("average"), s.Number("steps")
-	keep := 0.0
-	mix := func(a, w float64) float64 { return float64(keep*a) + float64((1-keep)*w) }
 	return func(m *Moment) error {
 		if err := next(m); err != nil {
 			return err
 		}
-		keep = 0
+		keep := 0.0
 		if t := *steps; t > 0 {
 			keep = e.Decay
 			if e.Warm {
@@ -49,7 +47,7 @@ func (e EMA) Wrap(s Space, next Next) Next {
 			}
 		}
 		*steps++
-		s.Map(average, mix, average, s.Weights())
+		s.Mix(keep, s.Weights(), average)
 		s.EvaluateAt(average)
 		return nil
 	}

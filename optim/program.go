@@ -280,6 +280,11 @@ func (p *program[T]) axpy(a float64, x, y Vec) {
 	p.each(&p.tasks.vectors)
 }
 
+func (p *program[T]) mix(keep float64, x, y Vec) {
+	p.tasks.vectors = vectorTask[T]{p: p, do: mixed, a: keep, x: x, dst: y}
+	p.each(&p.tasks.vectors)
+}
+
 func (p *program[T]) copy(dst, src Vec) {
 	p.tasks.vectors = vectorTask[T]{p: p, do: copied, x: src, dst: dst}
 	p.each(&p.tasks.vectors)

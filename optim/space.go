@@ -112,6 +112,11 @@ func (p *space) Axpy(a float64, x, y Vec) {
 	p.wrote(y)
 }
 
+func (p *space) Mix(keep float64, x, y Vec) {
+	p.s.run.mix(keep, x, y)
+	p.wrote(y)
+}
+
 func (p *space) Copy(dst, src Vec) {
 	p.s.run.copy(dst, src)
 	p.wrote(dst)

@@ -64,6 +64,7 @@ type runner interface {
 	newVector()
 	dot(x, y Vec) float64
 	axpy(a float64, x, y Vec)
+	mix(keep float64, x, y Vec)
 	copy(dst, src Vec)
 	apply(dst Vec, f func(a, b float64) float64, x, y Vec)
 	slot(m, slot int) engine.Tensor // live

@@ -354,6 +354,33 @@ func TestEMA(t *testing.T) {
 	}
 }
 
+// The two weights of the sum are rounded to the precision of the network. Rounded apart they would not sum to 1, and an average of what does not
+// move would settle beside it: by 3e-4 of its size for a decay of 0.9999.
+func TestAverageOfWhatDoesNotMoveStays(t *testing.T) {
+	for _, decay := range []float64{0.9, 0.998, 0.9999} {
+		o := optim.NewSGD(0.1)
+		o.Wrap = []optim.Wrapper{optim.EMA{Decay: decay}}
+		w, err := optimtest.Weights(engine.Float32, engine.Param{Path: "weight", Shape: engine.Shape{64, 100}, Role: engine.Weight})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := bind(t, o, w)
+		for range int(10 / (1 - min(decay, 0.999))) {
+			step(t, s, optim.Moment{})
+		}
+		average := w.Copy()
+		if !s.Average(average) {
+			t.Fatal("no average")
+		}
+		// Each step rounds twice; the errors forget themselves as the average does, and are at most 2^-24 / (1-decay) while all go one way.
+		for i, x := range average.Keep()[0].F32 {
+			if want := w.Keep()[0].F32[i]; math.Abs(float64(x-want)) > 1e-5*math.Abs(float64(want)) {
+				t.Fatalf("decay %v: element %d is %v, %v is wanted", decay, i, x, want)
+			}
+		}
+	}
+}
+
 // A run with an average resumes to the bit.
 func TestWrapperResumes(t *testing.T) {
 	o := optim.NewAdamW(0.01)

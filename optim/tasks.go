@@ -128,6 +128,7 @@ type vectorWork uint8
 const (
 	dotted vectorWork = iota
 	added
+	mixed
 	copied
 	mapped
 )
@@ -140,6 +141,10 @@ func (t *vectorTask[T]) Do(i, _ int) {
 		p.sums[i*p.stride] = p.kernels.Dot(x, y)
 	case added:
 		p.kernels.Axpy(dst, T(t.a), x)
+	case mixed:
+		keep := T(t.a)
+		p.kernels.Scale(dst, keep, dst)
+		p.kernels.Axpy(dst, T(1-float64(keep)), x) // both weights round alike, so that equal vectors stay equal
 	case copied:
 		copy(dst, x)
 	case mapped:

@@ -46,6 +46,8 @@ type Space interface {
 	Dot(x, y Vec) float64
 	// Axpy is y[i] += a*x[i].
 	Axpy(a float64, x, y Vec)
+	// Mix is y[i] = keep*y[i] + (1-keep)*x[i].
+	Mix(keep float64, x, y Vec)
 	// Copy is dst[i] = src[i].
 	Copy(dst, src Vec)
 	// Map is dst[i] = f(x[i], y[i]) for any pure f; dst may be x or y. It is slower than the others.
