@@ -17,6 +17,7 @@ type training struct {
 	folder    *run.Folder
 	observers []run.Observer
 	best      *engine.Weights // of the best evaluation so far
+	scores    Scores          // of that evaluation, if it was in this process
 	saved     string          // the last checkpoint
 
 	sitting  time.Time // when this process began to train
@@ -153,6 +154,7 @@ func (t *training) evaluate() error {
 		if err := t.best.Assign(s.at); err != nil {
 			return err
 		}
+		t.scores = scores
 	}
 	if u := s.config.Until; u.Metric != "" {
 		v, ok := scores.Metrics()[u.Metric]
@@ -261,9 +263,12 @@ func (t *training) finish(ctx context.Context, reason string) (*Result, error) {
 	return r, t.tell(t.done(r))
 }
 
-// score measures the best weights on the held-out part.
+// score measures the best weights on the held-out part, unless that is the one by which they were chosen: the scores are known then.
 func (t *training) score(ctx context.Context) (Scores, error) {
 	part, rows := t.session.source.scored()
+	if part == t.scores.Part {
+		return t.scores, nil
+	}
 	return t.session.evaluator.fork(t.best).on(ctx, part, rows)
 }
 

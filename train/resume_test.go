@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -310,4 +311,44 @@ func events(t *testing.T, dir string) []string {
 		out = append(out, string(b))
 	}
 	return out
+}
+
+// Where nothing is held out for the test, the scores of the best evaluation are the run's: they are those that the saved weights have.
+func TestScoresOfTheBestEvaluationAreThoseOfItsWeights(t *testing.T) {
+	c := small()
+	c.Split.NoTest = true
+	c.Optimizer, c.Epochs = optim.NewAdam(0.1), 12 // large steps: the last weights are hardly the best
+	s, err := Bind(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	text, err := s.record().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := run.Create(filepath.Join(t.TempDir(), "run"), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	training := newTraining(s, folder, nil)
+	r, err := training.begin(context.Background(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.BestStep == r.Steps {
+		t.Fatal("the last weights are the best: nothing is proved")
+	}
+	part, rows := s.source.scored()
+	want, err := s.evaluator.fork(training.best).on(context.Background(), part, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part != "validation" || training.scores.Part != part {
+		t.Fatalf("the scores are of %q, those that were kept of %q", part, training.scores.Part)
+	}
+	if !reflect.DeepEqual(r.Scores, want) {
+		t.Errorf("the run's scores are %v, its weights have %v", r.Scores, want)
+	}
 }
