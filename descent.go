@@ -145,12 +145,18 @@ func predict[T engine.Float](m *Model, w *worker, out []T) error {
 		out[0], out[1] = T(1-p), T(p)
 		return nil
 	}
-	for i := range out {
-		v := answer.At(i)
-		if m.classes == nil {
-			v = m.pipeline.Unscale(v)
+	if m.classes == nil {
+		for i := range out {
+			out[i] = T(m.pipeline.Unscale(answer.At(i)))
 		}
-		out[i] = T(v)
+		return nil
+	}
+	if same := engine.Numbers[T](answer); same != nil {
+		copy(out, same)
+		return nil
+	}
+	for i := range out {
+		out[i] = T(answer.At(i))
 	}
 	return nil
 }

@@ -193,6 +193,10 @@ func (m *memory) read(p *prep.Pipeline, rows []int, to []engine.Tensor) error {
 				m.expect(rows, k+ahead)
 				p.Bytes(t.F32[k*m.width:(k+1)*m.width], m.u8[i*m.width:(i+1)*m.width])
 			}
+		case t.Name == prep.X && t.F32 != nil && m.f32 != nil:
+			for k, i := range rows {
+				p.Numbers(t.F32[k*m.width:(k+1)*m.width], m.f32[i])
+			}
 		case t.Name == prep.X && t.F32 != nil:
 			for k, i := range rows {
 				features(m, p, i, t.F32[k*m.width:(k+1)*m.width])

@@ -43,7 +43,7 @@ func spread(w []float64, from int, r engine.Rand, variance float64, normal bool,
 	}
 	limit := gain * math.Sqrt(3*variance)
 	for i := range w {
-		w[i] = limit * (2*numbers.At(from+i) - 1)
+		w[i] = limit * (float64(2*numbers.At(from+i)) - 1)
 	}
 }
 

@@ -49,7 +49,7 @@ func (p *Pipeline) ApplyNumbers(row []float32, to []engine.Tensor, at int) error
 	}
 	if x.F32 != nil {
 		to := x.F32[at*p.width : (at+1)*p.width]
-		Features(p, to, row) // what is not finite stays so, and what is beyond float32 becomes infinite
+		p.Numbers(to, row) // what is not finite stays so, and what is beyond float32 becomes infinite
 		if kernels().NonFinite(to) < 0 {
 			return nil
 		}
@@ -96,6 +96,20 @@ func (p *Pipeline) Bytes(to []float32, row []byte) {
 		return
 	}
 	kernels().Bytes(to[:p.width], row, float32(p.divide[0]))
+}
+
+// Numbers is [Features] from float32 to float32, with the same bits, many values at a time. A quotient of two numbers of float32 that is rounded to
+// float64 first is rounded to the same float32 (Figueroa, "When is double rounding innocuous?", 1995).
+func (p *Pipeline) Numbers(to, row []float32) {
+	to, row = to[:p.width], row[:p.width]
+	switch {
+	case p.quotient:
+		kernels().Divide(to, row, float32(p.divide[0]))
+	case len(p.subtract) == p.width:
+		kernels().Standardize(to, row, p.subtract, p.divide)
+	default:
+		Features(p, to, row)
+	}
 }
 
 // TargetValue is what a raw target, a class number or a number, is in the tensor named [Y].

@@ -54,6 +54,7 @@ type Pipeline struct {
 	subtract, divide []float64
 	bytes            []float64 // the 256 results, where one element serves all features and so a byte says everything
 	divides          bool      // the kernel that divides bytes gives the float32 of them all
+	quotient         bool      // scaling is a division by a number of float32
 	mean, sd         float64   // of a regression's targets, which become (value - mean) / sd; 0 and 1: they stay as they are
 
 	width   int
@@ -93,6 +94,7 @@ func build(p Pipeline) (*Pipeline, error) {
 			p.bytes[b] = (float64(b) - p.subtract[0]) / p.divide[0]
 		}
 		p.divides = dividesTo(p.bytes, float32(p.divide[0]))
+		p.quotient = p.subtract[0] == 0 && float64(float32(p.divide[0])) == p.divide[0]
 	}
 	if p.target.Kind == Class {
 		p.classes = make(map[string]int, len(p.target.Categories))

@@ -180,7 +180,7 @@ func TestDoorsAgree(t *testing.T) {
 }
 
 // The quick way from bytes to float32 gives the bits of the usual one, whatever the scaling and the width.
-func TestBytesAreFeatures(t *testing.T) {
+func TestQuickWaysAreFeatures(t *testing.T) {
 	for _, o := range []Options{{Range: 255}, {Range: 16}, {Range: 3.7}, {Range: 1e-45}, {Range: 1e300}, {Scaling: None}, {Scaling: Standardize}, {Scaling: MinMax}} {
 		for _, width := range []int{1, 16, 784} {
 			row := make([]byte, width)
@@ -201,6 +201,21 @@ func TestBytesAreFeatures(t *testing.T) {
 			for i := range want {
 				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
 					t.Fatalf("%+v, byte %d: %v, wanted %v", o, row[i], got[i], want[i])
+				}
+			}
+			// So does the one from numbers, of any size and sign.
+			numbers := make([]float32, width)
+			for i := range numbers {
+				numbers[i] = math.Float32frombits(uint32(i+1) * 0x9e3779b1)
+				if i%3 == 0 {
+					numbers[i] = math.Float32frombits(uint32(i+1) * 0x9e3779b1 >> 8) // not normal, and positive
+				}
+			}
+			p.Numbers(got, numbers)
+			Features(p, want, numbers)
+			for i := range want {
+				if math.Float32bits(got[i]) != math.Float32bits(want[i]) && (got[i] == got[i] || want[i] == want[i]) {
+					t.Fatalf("%+v, number %v: %v, wanted %v", o, numbers[i], got[i], want[i])
 				}
 			}
 		}

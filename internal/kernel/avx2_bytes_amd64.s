@@ -33,6 +33,67 @@ loop:
 	VZEROUPPER
 	RET
 
+// func avx2Divide(n int, dst *float32, x *float32, divisor float32)
+// Requires: AVX
+TEXT ·avx2Divide(SB), NOSPLIT, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS divisor+24(FP), Y0
+
+loop:
+	VMOVUPS (DX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (CX)
+	VMOVUPS 32(DX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(CX)
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, AX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func avx2Standardize(n int, dst *float32, x *float32, subtract *float64, divide *float64)
+// Requires: AVX
+TEXT ·avx2Standardize(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ subtract+24(FP), BX
+	MOVQ divide+32(FP), SI
+
+loop:
+	VCVTPS2PD  (DX), Y0
+	VSUBPD     (BX), Y0, Y0
+	VDIVPD     (SI), Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (CX)
+	VCVTPS2PD  16(DX), Y0
+	VSUBPD     32(BX), Y0, Y0
+	VDIVPD     32(SI), Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, 16(CX)
+	VCVTPS2PD  32(DX), Y0
+	VSUBPD     64(BX), Y0, Y0
+	VDIVPD     64(SI), Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, 32(CX)
+	VCVTPS2PD  48(DX), Y0
+	VSUBPD     96(BX), Y0, Y0
+	VDIVPD     96(SI), Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, 48(CX)
+	ADDQ       $0x40, DX
+	ADDQ       $0x40, CX
+	ADDQ       $0x00000080, BX
+	ADDQ       $0x00000080, SI
+	SUBQ       $0x10, AX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
 // func avx2Prefetch(n int, x *byte)
 // Requires: MMX+
 TEXT ·avx2Prefetch(SB), NOSPLIT, $0-16

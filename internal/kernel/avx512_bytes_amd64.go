@@ -12,6 +12,16 @@ package kernel
 //go:noescape
 func avx512Bytes(n int, dst *float32, src *byte, divisor float32, inverse float32)
 
+// avx512Divide is dst[i] = x[i] / divisor for n numbers, a multiple of 16.
+//
+//go:noescape
+func avx512Divide(n int, dst *float32, x *float32, divisor float32)
+
+// avx512Standardize is dst[i] = float32((float64(x[i]) - subtract[i]) / divide[i]) for n numbers, a multiple of 16.
+//
+//go:noescape
+func avx512Standardize(n int, dst *float32, x *float32, subtract *float64, divide *float64)
+
 // avx512Prefetch asks for the cache lines of n bytes and does not wait for them.
 //
 //go:noescape

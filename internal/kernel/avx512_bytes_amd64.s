@@ -27,6 +27,54 @@ loop:
 	VZEROUPPER
 	RET
 
+// func avx512Divide(n int, dst *float32, x *float32, divisor float32)
+// Requires: AVX, AVX512F
+TEXT ·avx512Divide(SB), NOSPLIT, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS divisor+24(FP), Z0
+
+loop:
+	VMOVUPS (DX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (CX)
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, AX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func avx512Standardize(n int, dst *float32, x *float32, subtract *float64, divide *float64)
+// Requires: AVX, AVX512F
+TEXT ·avx512Standardize(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ subtract+24(FP), BX
+	MOVQ divide+32(FP), SI
+
+loop:
+	VCVTPS2PD (DX), Z0
+	VSUBPD    (BX), Z0, Z0
+	VDIVPD    (SI), Z0, Z0
+	VCVTPD2PS Z0, Y0
+	VMOVUPS   Y0, (CX)
+	VCVTPS2PD 32(DX), Z0
+	VSUBPD    64(BX), Z0, Z0
+	VDIVPD    64(SI), Z0, Z0
+	VCVTPD2PS Z0, Y0
+	VMOVUPS   Y0, 32(CX)
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, CX
+	ADDQ      $0x00000080, BX
+	ADDQ      $0x00000080, SI
+	SUBQ      $0x10, AX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
 // func avx512Prefetch(n int, x *byte)
 // Requires: MMX+
 TEXT ·avx512Prefetch(SB), NOSPLIT, $0-16

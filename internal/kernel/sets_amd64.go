@@ -45,7 +45,7 @@ func avx512Table() *Table[float32] {
 	t, s := portable[float32](), avx512Strips()
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
 	t.Multiply, t.PackA, t.Delta = s.multiply, s.packA, s.delta
-	t.Bytes, t.Prefetch = byteKernels{avx512Bytes, avx512Prefetch}.kernels()
+	byteKernels{avx512Bytes, avx512Divide, avx512Standardize, avx512Prefetch}.kernels(t)
 	(&vectors{
 		add: avx512Add, sub: avx512Sub, mul: avx512Mul, mulAdd: avx512MulAdd, axpy: avx512Axpy, scale: avx512Scale, fill: avx512Fill,
 		relu: avx512Relu, reluBack: avx512ReluBack, reluBackAdd: avx512ReluBackAdd,
@@ -71,7 +71,7 @@ func avx2Table() *Table[float32] {
 	t, s := portable[float32](), avx2Strips()
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
 	t.Multiply, t.PackA, t.Delta = s.multiply, s.packA, s.delta
-	t.Bytes, t.Prefetch = byteKernels{avx2Bytes, avx2Prefetch}.kernels()
+	byteKernels{avx2Bytes, avx2Divide, avx2Standardize, avx2Prefetch}.kernels(t)
 	(&vectors{
 		add: avx2Add, sub: avx2Sub, mul: avx2Mul, mulAdd: avx2MulAdd, axpy: avx2Axpy, scale: avx2Scale, fill: avx2Fill,
 		relu: avx2Relu, reluBack: avx2ReluBack, reluBackAdd: avx2ReluBackAdd,

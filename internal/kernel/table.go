@@ -137,6 +137,12 @@ type Table[T Float] struct {
 	// rounded quotient for the usual divisors; who needs it for sure compares all 256 bytes with the portable set once.
 	Bytes func(dst []T, src []byte, divisor T)
 
+	// Divide is dst[i] = x[i] / divisor, rounded once. dst may be x.
+	Divide func(dst, x []T, divisor T)
+
+	// Standardize is dst[i] = T((float64(x[i]) - subtract[i]) / divide[i]). dst may be x.
+	Standardize func(dst, x []T, subtract, divide []float64)
+
 	// Prefetch asks for the memory of x, so that it is in the cache when it is read some time later. It changes nothing.
 	Prefetch func(x []byte)
 
@@ -356,7 +362,7 @@ func portable[T Float]() *Table[T] {
 		Name:   "portable",
 		GemmNN: gemmNN[T], GemmNT: gemmNT[T], GemmTN: gemmTN[T],
 		Add: add[T], Sub: sub[T], Mul: mul[T], MulAdd: mulAdd[T], Axpy: axpy[T], Scale: scale[T], Fill: fill[T],
-		Bytes: bytes[T], Prefetch: func([]byte) {},
+		Bytes: bytes[T], Divide: divide[T], Standardize: standardize[T], Prefetch: func([]byte) {},
 		AddBias: addBias[T], SumRows: sumRows[T],
 		Relu: relu[T], ReluBack: reluBack[T],
 		Sigmoid: sigmoid[T], SigmoidBack: sigmoidBack[T],

@@ -37,6 +37,8 @@ func main() {
 		t.squares()
 	case "bytes":
 		t.bytesToNumbers()
+		t.divide()
+		t.standardize()
 		t.prefetch()
 	case "bf16":
 		t.bfloat16()
