@@ -51,6 +51,7 @@ type operation struct {
 	backward bool
 	wanted   []bool // gradient by input j is wanted
 	first    []bool // input j's gradient buffer holds nothing before (a parameter's: in the first part of a step)
+	late     int    // the input whose gradient may come late; -1: none
 	extra    []int  // arena offset of a gradient of its own where the value occurs twice among the inputs; -1 elsewhere
 
 	saved           []span

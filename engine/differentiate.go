@@ -66,7 +66,35 @@ func (b *builder) differentiate(_ *Graph, o Options) error {
 		}
 	}
 	b.findUntouched(o.Weights)
+	b.findLate(o)
 	return nil
+}
+
+// findLate finds the operations that may form a parameter's gradient late: they alone read the parameter, and no other process adds to it.
+func (b *builder) findLate(o Options) {
+	readers := make([]int, len(b.places))
+	for _, op := range b.ops {
+		for _, in := range op.in {
+			readers[in-1]++
+		}
+	}
+	for i := range b.ops {
+		op := &b.ops[i]
+		op.late = -1
+		if !o.Late || !op.backward || op.traits.Rowwise || o.Group != nil {
+			continue
+		}
+		j := -1
+		switch body := op.code.body(b.precision).(type) {
+		case Later[float32]:
+			j = body.Late()
+		case Later[float64]:
+			j = body.Late()
+		}
+		if j >= 0 && op.wanted[j] && b.places[op.in[j]-1].kind == inWeights && readers[op.in[j]-1] == 1 {
+			op.late = j
+		}
+	}
 }
 
 // wantInputs marks the inputs whose gradient is asked for.

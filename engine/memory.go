@@ -8,7 +8,7 @@ import (
 
 // Every activation, gradient and scratch buffer of a plan gets its place before anything runs. A buffer lives from the moment that first
 // writes it to the last that reads it, counted in operations: the forward pass at moments 0 to n-1, the objective at n, the backward pass
-// of operation k at 2n-k. Buffers whose lives don't overlap may share elements of one arena.
+// of operation k at 2n-k, gradients that come late at 2n+1. Buffers whose lives don't overlap may share elements of one arena.
 
 // life is one buffer's interval and where its offset is to be written.
 type life struct {
@@ -52,6 +52,13 @@ func (l *layout) allocate() error {
 		if op.backward && !op.traits.ForgetsOut {
 			read(op.out, endedBack(k))
 		}
+		if op.backward && op.late >= 0 {
+			for j, in := range op.in {
+				if j != op.late {
+					read(in, end)
+				}
+			}
+		}
 	}
 	for _, o := range l.objectives {
 		read(o.loss, n)
@@ -91,6 +98,9 @@ func (l *layout) allocate() error {
 		from, until := ended(k), ended(k)
 		if op.backward {
 			from, until = begunBack(k), endedBack(k)
+			if op.late >= 0 {
+				until = end
+			}
 			take(op.name, gradFrom[op.out-1], until, out.size, rows, &out.grad)
 		}
 		op.saved = make([]span, len(op.traits.Saved))

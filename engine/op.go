@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/descent-go/descent/internal/kernel"
+)
 
 // What an operation is: its description (Op), its code (Body) and what the code sees and promises (Step, Traits). Ours and a user's are
 // written against these types alone.
@@ -58,6 +62,10 @@ type Step[T Float] struct {
 	Packed  []T   // what Pack filled
 	Scratch []T   // undefined at the start of each pass
 
+	// Late: this backward pass leaves out the gradient that a [Later] can form late. Update is what it is for then.
+	Late   bool
+	Update *kernel.Update[T]
+
 	exec  *node[T]
 	local []T // of a rowwise operation's pieces
 }
@@ -114,6 +122,20 @@ type Packer[T Float] interface{ Pack(s *Step[T]) }
 // at each as if it were apart, and a Fixed input that is computed from parameters as if it were one.
 type RowNorms[T Float] interface {
 	RowNorms(s *Step[T], sq []float64)
+}
+
+// Later is optionally implemented by a Body that can form the gradient of one parameter after the rest of the backward pass and use it up in
+// an optimizer's update at once, block by block ([Plan.BackwardLate]). It is for layers of this module: the update is its kernels'.
+type Later[T Float] interface {
+	// Late is the input whose gradient can come late, -1 for none. In a pass where it does, Step.Late is set and its GradIn nil in Backward.
+	Late() int
+	// LateParts lists what the gradient is formed from: it is sums of as many products of their elements as s has rows.
+	LateParts(s *Step[T]) [2][]T
+	// LatePieces is the number of pieces in which the gradient is formed; they are cut like those of [Step.Each].
+	LatePieces(s *Step[T]) int
+	// LateDo forms piece i of the gradient for s.Update or, if that is nil, in GradIn as Backward does. It finds In and, as Backward has left
+	// them, GradOut and Scratch; nothing else.
+	LateDo(s *Step[T], i int)
 }
 
 // Absorber is optionally implemented by an Op that can do the work of the operation that alone reads its result. Slot is the input of next

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"slices"
+
+	"github.com/descent-go/descent/internal/kernel"
 )
 
 // The plan as its users see it: what it is compiled for, what it runs on, what it gives back. How it is made is in compile.go, how it runs
@@ -67,6 +69,8 @@ type Options struct {
 	InputGradients []string // names of inputs whose gradient is wanted
 	Watch          Watch
 	Group          Group
+	// Late prepares for gradients that come late ([Plan.BackwardLate]), which keeps some values of a pass in memory for longer.
+	Late bool
 }
 
 // Watch says which readings a watched pass takes beside the norms that it always takes.
@@ -171,6 +175,35 @@ func (p *Plan) Forward(b *Batch) (Sum, error) { return p.run.forward(b) }
 // Backward computes the gradient of the weighted sum over the rows of the last Forward, adding to what the earlier parts of an accumulated
 // step left.
 func (p *Plan) Backward() error { return p.run.backward() }
+
+// Late lists the parameters whose gradient can be formed after the rest of the backward pass.
+func (p *Plan) Late() []Param { return p.layout.lateParams() }
+
+// BackwardLate is [Plan.Backward] without the gradients of [Plan.Late], for a step of one part that is not watched. They are still to be
+// formed: by [BackwardTo] or by [Plan.BackwardRest].
+func (p *Plan) BackwardLate() error { return p.run.backwardLate() }
+
+// LateFinite reports whether the gradients that are still to be formed are finite for sure, which the size of what they are formed from
+// tells. False means that they may be or not.
+func (p *Plan) LateFinite() bool { return p.run.lateFinite() }
+
+// BackwardRest forms the gradients that BackwardLate has left out, where Backward would have put them.
+func (p *Plan) BackwardRest() { p.run.backwardRest() }
+
+// An Updater knows what the gradient of a parameter is for; nil where nothing is done with it. Param is one of [Plan.Late].
+type Updater[T Float] interface {
+	UpdateOf(Param) *kernel.Update[T]
+}
+
+// BackwardTo forms the gradients that BackwardLate has left out of a plan in precision T, for the updates that u names, and does pieces 0
+// to n-1 of more beside. The weights change meanwhile, and their gradient is not that of the step afterwards.
+func BackwardTo[T Float](p *Plan, u Updater[T], more Task, n int) {
+	run, ok := p.run.(*program[T])
+	if !ok {
+		panic(fmt.Sprintf("engine: late gradients in %T of a plan in %v", T(0), p.layout.precision))
+	}
+	run.backwardTo(u, more, n)
+}
 
 // Output is a named value of the last Forward, rows first. Its memory is the plan's: it is valid until the next Forward. The zero Tensor
 // means that the plan has no such output.

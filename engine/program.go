@@ -12,6 +12,9 @@ import (
 type runner interface {
 	forward(b *Batch) (Sum, error)
 	backward() error
+	backwardLate() error
+	lateFinite() bool
+	backwardRest()
 	output(i int) Tensor
 	inputGradient(name string) Tensor
 	readings() []Reading
@@ -38,6 +41,7 @@ type program[T Float] struct {
 
 	batch Batch // of the last forward pass
 	ready bool  // a forward pass has run and no backward pass since
+	late  lateState[T]
 	watch *instruments[T]
 }
 
@@ -111,7 +115,7 @@ func newProgram[T Float](l *layout, w *Weights, o Options) (*program[T], error) 
 		}
 	}
 	p.watch = newInstruments(p, o.Watch)
-	return p, nil
+	return p, p.prepareLate()
 }
 
 func newNode[T Float](p *program[T], op *operation) *node[T] {

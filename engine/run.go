@@ -109,22 +109,10 @@ func (p *program[T]) sum() Sum {
 }
 
 func (p *program[T]) backward() error {
-	switch {
-	case !p.training:
-		return errors.New("a plan that only predicts or measures has no backward pass; compile it without Forward and Measure")
-	case len(p.objectives) == 0:
-		return errors.New("the graph has no objective: there is nothing to differentiate")
-	case !p.ready:
-		return errors.New("backward needs a forward pass before it, once each")
+	if err := p.beginBackward(); err != nil {
+		return err
 	}
-	p.ready = false
 	fresh := p.batch.Part == Whole || p.batch.Part == First
-	if fresh {
-		for _, s := range p.untouched {
-			clear(p.live.Grad[s.at : s.at+s.size])
-		}
-	}
-	p.seedObjectives()
 	if p.batch.Watch {
 		for i := len(p.nodes) - 1; i >= 0; i-- {
 			if n := p.nodes[i]; n.op.backward {
@@ -138,11 +126,7 @@ func (p *program[T]) backward() error {
 			p.chains[i].backward(&p.batch, fresh)
 		}
 	}
-	for i := range p.inGrads {
-		g := &p.inGrads[i]
-		g.tensor.Shape[0] = p.batch.Rows
-		setNumbers(&g.tensor, p.gradient(g.value, p.batch.Rows))
-	}
+	p.showInputGradients()
 	if p.group != nil && (p.batch.Part == Whole || p.batch.Part == Last) {
 		if err := p.group.Sum(p.gradients); err != nil {
 			return fmt.Errorf("sum of gradients over %d processes: %w", p.group.Size(), err)
@@ -152,6 +136,34 @@ func (p *program[T]) backward() error {
 		p.watch.parameters()
 	}
 	return nil
+}
+
+// beginBackward checks that a backward pass may run and starts the chain rule.
+func (p *program[T]) beginBackward() error {
+	switch {
+	case !p.training:
+		return errors.New("a plan that only predicts or measures has no backward pass; compile it without Forward and Measure")
+	case len(p.objectives) == 0:
+		return errors.New("the graph has no objective: there is nothing to differentiate")
+	case !p.ready:
+		return errors.New("backward needs a forward pass before it, once each")
+	}
+	p.ready, p.late.due = false, false
+	if p.batch.Part == Whole || p.batch.Part == First {
+		for _, s := range p.untouched {
+			clear(p.live.Grad[s.at : s.at+s.size])
+		}
+	}
+	p.seedObjectives()
+	return nil
+}
+
+func (p *program[T]) showInputGradients() {
+	for i := range p.inGrads {
+		g := &p.inGrads[i]
+		g.tensor.Shape[0] = p.batch.Rows
+		setNumbers(&g.tensor, p.gradient(g.value, p.batch.Rows))
+	}
 }
 
 // seedObjectives starts the chain rule: the derivative of the weighted sum by a row's loss is the row's weight.
@@ -236,8 +248,13 @@ func (n *node[T]) prepareBackward(b *Batch, fresh bool) {
 	at := n.op.scratchBackward
 	s.Scratch = p.arena[at.at : at.at+at.size]
 	s.GradOut = p.gradient(n.op.out, b.Rows)
+	s.Late = p.late.on && n.op.late >= 0
 	for j, in := range n.op.in {
 		if !n.op.wanted[j] {
+			continue
+		}
+		if s.Late && n.op.late == j {
+			s.GradIn[j] = nil
 			continue
 		}
 		s.First[j] = n.op.first[j]

@@ -243,7 +243,11 @@ func multiply[T engine.Float](k *kernel.Table[T], p kernel.Product[T], g grid, i
 	} else {
 		p.B = p.B[c0:]
 	}
-	p.C = p.C[r0*p.LDC+c0:]
+	if p.Update != nil {
+		p.At += r0*p.Stride + c0
+	} else {
+		p.C = p.C[r0*p.LDC+c0:]
+	}
 	if p.Bias != nil {
 		p.Bias = p.Bias[c0:c1]
 	}
@@ -291,7 +295,7 @@ func (b *affineDelta[T]) Do(s *engine.Step[T], i int, _ []T) {
 	if s.GradIn[0] != nil {
 		b.k.PackA(straight, s.Rows, b.units, s.GradOut, b.units, false, 0, s.Rows, c0, c1)
 	}
-	if s.GradIn[1] != nil {
+	if s.GradIn[1] != nil || s.Late {
 		b.k.PackA(turned, b.units, s.Rows, s.GradOut, b.units, true, c0, c1, 0, s.Rows)
 	}
 }
@@ -341,7 +345,14 @@ func (b *affine[T]) weightPieces(s *engine.Step[T]) int {
 
 // weight computes a block of δᵀ x.
 func (b *affine[T]) weight(s *engine.Step[T], i int) {
-	p := kernel.Product[T]{K: s.Rows, A: s.GradOut, LDA: b.units, TransA: true, B: s.In[0], LDB: b.inputs, C: s.GradIn[1], LDC: b.inputs, Add: !s.First[1]}
+	p, g := b.weightProduct(s)
+	p.C, p.LDC, p.Add = s.GradIn[1], b.inputs, !s.First[1]
+	multiply(b.k, p, g, i)
+}
+
+// weightProduct is δᵀ x, without the place of its result, and its pieces.
+func (b *affine[T]) weightProduct(s *engine.Step[T]) (kernel.Product[T], grid) {
+	p := kernel.Product[T]{K: s.Rows, A: s.GradOut, LDA: b.units, TransA: true, B: s.In[0], LDB: b.inputs}
 	g := columns(b.units, b.inputs)
 	if large(s.Rows, b.units, b.inputs) {
 		_, p.A = b.packs(s)
@@ -349,7 +360,7 @@ func (b *affine[T]) weight(s *engine.Step[T], i int) {
 	} else {
 		g = cut(b.units, b.inputs, s.Rows, true)
 	}
-	multiply(b.k, p, g, i)
+	return p, g
 }
 
 // RowNorms implements [engine.RowNorms]: a row's own gradient is δᵀ x and δ, so its squared norm is |δ|² (|x|² + 1).

@@ -90,10 +90,28 @@ func (a Adam) Code() Code { return Code{F32: adamBody[float32]{a}, F64: adamBody
 type adamBody[T engine.Float] struct{ a Adam }
 
 func (b adamBody[T]) Update(v *View[T], h *Hyper) {
+	v.kernels.Adam(v.Weight, v.State[0], v.State[1], v.Grad, b.parameters(h))
+}
+
+func (b adamBody[T]) merges() bool { return !b.a.Survey && b.a.Beta1 > 0.5 }
+
+func (b adamBody[T]) into(u *kernel.Update[T], v *View[T], h *Hyper) {
+	if u.Adam == nil {
+		u.W, u.M, u.V, u.Adam = v.Weight, v.State[0], v.State[1], &kernel.Adam{}
+	}
+	*u.Adam = b.parameters(h)
+}
+
+// step computes the bias corrections.
+func (b adamBody[T]) step(h *Hyper) {
 	t := float64(h.Step)
-	v.kernels.Adam(v.Weight, v.State[0], v.State[1], v.Grad, kernel.Adam{
+	h.correction1, h.correction2 = 1-math.Pow(b.a.Beta1, t), 1-math.Pow(b.a.Beta2, t)
+}
+
+func (b adamBody[T]) parameters(h *Hyper) kernel.Adam {
+	return kernel.Adam{
 		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Decoupled: h.Shrink,
-		Beta1: b.a.Beta1, Beta2: b.a.Beta2, Correction1: 1 - math.Pow(b.a.Beta1, t), Correction2: 1 - math.Pow(b.a.Beta2, t),
+		Beta1: b.a.Beta1, Beta2: b.a.Beta2, Correction1: h.correction1, Correction2: h.correction2,
 		Eps: max(b.a.Epsilon, smallest[T]()), EpsInside: b.a.Survey,
-	})
+	}
 }

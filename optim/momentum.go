@@ -91,11 +91,24 @@ func (m Momentum) Code() Code {
 type momentumBody[T engine.Float] struct{ m Momentum }
 
 func (b momentumBody[T]) Update(v *View[T], h *Hyper) {
+	v.kernels.Momentum(v.Weight, v.State[0], v.Grad, b.parameters(h))
+}
+
+func (b momentumBody[T]) merges() bool { return !b.m.Nesterov && !b.m.Survey && b.m.Dampening == 0 }
+
+func (b momentumBody[T]) into(u *kernel.Update[T], v *View[T], h *Hyper) {
+	if u.Momentum == nil {
+		u.W, u.M, u.Momentum = v.Weight, v.State[0], &kernel.Momentum{}
+	}
+	*u.Momentum = b.parameters(h)
+}
+
+func (b momentumBody[T]) parameters(h *Hyper) kernel.Momentum {
 	dampening := b.m.Dampening
 	if h.Step == 1 {
 		dampening = 0
 	}
-	v.kernels.Momentum(v.Weight, v.State[0], v.Grad, kernel.Momentum{
+	return kernel.Momentum{
 		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Mu: b.m.Mu, Dampening: dampening, Nesterov: b.m.Nesterov, Folded: b.m.Survey,
-	})
+	}
 }

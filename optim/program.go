@@ -34,6 +34,7 @@ type program[T engine.Float] struct {
 
 	tasks   tasks[T]
 	grouped grouped
+	merged  merged[T]
 }
 
 type body[T engine.Float] struct {
@@ -41,6 +42,8 @@ type body[T engine.Float] struct {
 	measure Measurer[T]
 	prepare Preparer[T]
 	average Averager[T]
+	merge   merging[T]
+	step    stepped
 }
 
 type piece[T engine.Float] struct {
@@ -93,6 +96,8 @@ func newBody[T engine.Float](set settings) (b body[T], err error) {
 	}
 	b.prepare, _ = b.Body.(Preparer[T])
 	b.average, _ = b.Body.(Averager[T])
+	b.merge, _ = b.Body.(merging[T])
+	b.step, _ = b.Body.(stepped)
 	return b, nil
 }
 
@@ -224,13 +229,22 @@ func (p *program[T]) measure(law int) {
 	}
 }
 
-func (p *program[T]) update(watch bool) {
+// prepare tells the bodies of the step.
+func (p *program[T]) prepare() {
 	for i := range p.s.members {
 		m := &p.s.members[i]
-		if b := p.bodies[m.setting]; b.prepare != nil {
+		b := p.bodies[m.setting]
+		if b.step != nil {
+			b.step.step(&m.hyper)
+		}
+		if b.prepare != nil {
 			b.prepare.Prepare(&p.wholes[i], &m.hyper)
 		}
 	}
+}
+
+func (p *program[T]) update(watch bool) {
+	p.prepare()
 	if !watch {
 		p.each(&p.tasks.update)
 		return

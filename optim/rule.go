@@ -67,6 +67,17 @@ type Body[T engine.Float] interface {
 	Update(v *View[T], h *Hyper)
 }
 
+// merging is implemented by a body whose update the products of gradients can do.
+type merging[T engine.Float] interface {
+	// merges reports whether they can with the rule's settings: the usual ones.
+	merges() bool
+	// into sets u to the update of the whole parameter. What u points to is made once.
+	into(u *kernel.Update[T], v *View[T], h *Hyper)
+}
+
+// stepped is implemented by a body that keeps numbers of a step, which are the same for all pieces, in h.
+type stepped interface{ step(h *Hyper) }
+
 // Measurer is optionally implemented by a body that needs sums over the whole parameter, or over all of them. Measure adds to sum,
 // [Info].Sums numbers, what this piece contributes; the pieces are summed in a fixed order, whatever the threads.
 type Measurer[T engine.Float] interface {
@@ -109,4 +120,6 @@ type Hyper struct {
 	Loss   float64 // mean loss of the batch
 	// Sum is what Measure found for this parameter, Total the sum over all parameters with the same rule.
 	Sum, Total []float64
+
+	correction1, correction2 float64 // Adam's, of its moments
 }

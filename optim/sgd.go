@@ -49,6 +49,19 @@ func (SGD) Code() Code { return Code{F32: sgdBody[float32]{}, F64: sgdBody[float
 
 type sgdBody[T engine.Float] struct{}
 
-func (sgdBody[T]) Update(v *View[T], h *Hyper) {
-	v.kernels.SGD(v.Weight, v.Grad, kernel.SGD{LR: h.LR, Scale: h.Scale, Decay: h.Decay})
+func (b sgdBody[T]) Update(v *View[T], h *Hyper) {
+	v.kernels.SGD(v.Weight, v.Grad, b.parameters(h))
+}
+
+func (sgdBody[T]) merges() bool { return true }
+
+func (b sgdBody[T]) into(u *kernel.Update[T], v *View[T], h *Hyper) {
+	if u.SGD == nil {
+		u.W, u.SGD = v.Weight, &kernel.SGD{}
+	}
+	*u.SGD = b.parameters(h)
+}
+
+func (sgdBody[T]) parameters(h *Hyper) kernel.SGD {
+	return kernel.SGD{LR: h.LR, Scale: h.Scale, Decay: h.Decay}
 }

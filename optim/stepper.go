@@ -60,6 +60,9 @@ type runner interface {
 	measure(law int)   // fills members' sums and the law's total
 	update(watch bool) // prepares and updates every member
 	nonFinite(Vec) string
+	merge(late []int) bool
+	earlyFinite() bool
+	updateMerged(*engine.Plan)
 	average(*engine.Weights, Vec)
 	newVector()
 	dot(x, y Vec) float64
@@ -202,6 +205,31 @@ func (s *Stepper) Step(m *Moment) error {
 
 // step is the innermost step. Everything that can go wrong is found before anything is written.
 func (s *Stepper) step(m *Moment) error {
+	if err := s.begin(m); err != nil || m.Sum.Weight == 0 {
+		return err
+	}
+	if m.Watch || s.clips() {
+		s.run.clip(m)
+		s.clipNorms()
+	}
+	s.tell(m)
+	for law := range s.totals {
+		if len(s.totals[law]) > 0 {
+			s.run.measure(law)
+		}
+	}
+	s.run.update(m.Watch)
+	s.watched = m.Watch
+	s.weights.Changed()
+	return nil
+}
+
+func (s *Stepper) clips() bool {
+	return slices.ContainsFunc(s.domains, func(d domain) bool { return d.clip != Clip{} })
+}
+
+// begin finds the rates of a step. Without weight there is no step.
+func (s *Stepper) begin(m *Moment) error {
 	weight := m.Sum.Weight
 	if !(weight >= 0) || math.IsInf(weight, 1) {
 		return fmt.Errorf("optimizer: step %d: the batch has weight %v; a finite number, 0 or more, is wanted", m.Progress.Step, weight)
@@ -224,25 +252,17 @@ func (s *Stepper) step(m *Moment) error {
 	for i := range s.domains {
 		s.domains[i].factor = 1
 	}
-	if m.Watch || slices.ContainsFunc(s.domains, func(d domain) bool { return d.clip != Clip{} }) {
-		s.run.clip(m)
-		s.clipNorms()
-	}
+	return nil
+}
+
+// tell gives every member what its rule is told of the step.
+func (s *Stepper) tell(m *Moment) {
 	loss := m.Sum.Mean()
 	for i := range s.members {
 		h := &s.members[i].hyper
 		h.Step, h.Loss = s.steps, loss
 		h.Scale = s.scale * s.domains[s.settings[s.members[i].setting].clip].factor
 	}
-	for law := range s.totals {
-		if len(s.totals[law]) > 0 {
-			s.run.measure(law)
-		}
-	}
-	s.run.update(m.Watch)
-	s.watched = m.Watch
-	s.weights.Changed()
-	return nil
 }
 
 func (s *Stepper) setRate(setting int, rate float64) {

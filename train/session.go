@@ -53,6 +53,7 @@ type Session struct {
 
 	progress *progress
 	watch    bool // the next step's instruments are read
+	merges   bool // the optimizer takes gradients as they are formed, in steps of one part that nobody watches
 	memory   Memory
 	at       *engine.Weights // where the last evaluation was
 	own      bool            // the pool is ours
@@ -130,6 +131,7 @@ func (s *Session) finish(g *engine.Graph) error {
 	if s.stepper, err = s.config.Optimizer.Bind(s.weights, s.pool); err != nil {
 		return fmt.Errorf("optimizer: %w", err)
 	}
+	s.merges = s.stepper.Merge(s.plan)
 	if s.evaluator, err = newEvaluator(&s.source, g, s.options(evaluationRows, s.weights)); err != nil {
 		return err
 	}
@@ -150,7 +152,7 @@ func (s *Session) loading() data.LoaderOptions {
 func (s *Session) options(rows int, w *engine.Weights) engine.Options {
 	return engine.Options{
 		Precision: engine.Precision(s.config.Precision), Kernels: s.config.Kernels, Rows: rows, Seed: s.config.Seed,
-		Pool: s.pool, Weights: w, Frozen: s.config.Frozen, Group: s.config.Group,
+		Pool: s.pool, Weights: w, Frozen: s.config.Frozen, Group: s.config.Group, Late: s.config.Optimizer.CanMerge(),
 	}
 }
 
@@ -238,12 +240,14 @@ func (s *Session) Step(ctx context.Context) (engine.Sum, error) {
 	if err := ctx.Err(); err != nil {
 		return engine.Sum{}, context.Cause(ctx)
 	}
-	sum, err := s.gradient(s.plan, s.progress.step, engine.Train, s.watch)
+	merged := s.merges && !s.watch && s.loader.Parts(s.progress.step) == 1
+	backward := (*engine.Plan).Backward
+	if merged {
+		backward = (*engine.Plan).BackwardLate
+	}
+	sum, err := s.gradient(s.plan, s.progress.step, engine.Train, s.watch, backward)
 	if err != nil {
 		return sum, err
-	}
-	if !finite(sum.Loss) || s.stepper.NonFiniteGradient() != "" {
-		return sum, s.locate(sum)
 	}
 	s.moment.Progress.Step = int(s.progress.step)
 	s.moment.Progress.Steps = s.Planned()
@@ -253,8 +257,17 @@ func (s *Session) Step(ctx context.Context) (engine.Sum, error) {
 	if s.config.SumLoss {
 		s.moment.Sum.Weight = 1
 	}
-	if err := s.stepper.Step(&s.moment); err != nil {
-		return sum, fmt.Errorf("step %d: %w", s.progress.step+1, err)
+	if merged && finite(sum.Loss) {
+		if merged, err = s.stepper.StepMerged(&s.moment, s.plan); err != nil {
+			return sum, fmt.Errorf("step %d: %w", s.progress.step+1, err)
+		}
+	} else {
+		merged = false
+	}
+	if !merged {
+		if err := s.stepWhole(sum); err != nil {
+			return sum, err
+		}
 	}
 	s.progress.step++
 	s.progress.sum.Loss += sum.Loss
@@ -262,8 +275,20 @@ func (s *Session) Step(ctx context.Context) (engine.Sum, error) {
 	return sum, nil
 }
 
+// stepWhole is the update from a gradient that lies in the weights, once the plan has formed what may be left of it.
+func (s *Session) stepWhole(sum engine.Sum) error {
+	s.plan.BackwardRest()
+	if !finite(sum.Loss) || s.stepper.NonFiniteGradient() != "" {
+		return s.locate(sum)
+	}
+	if err := s.stepper.Step(&s.moment); err != nil {
+		return fmt.Errorf("step %d: %w", s.progress.step+1, err)
+	}
+	return nil
+}
+
 // gradient runs the parts of a step's batch forward and backward; the gradient of their weighted sum then lies in the plan's weights.
-func (s *Session) gradient(p *engine.Plan, step uint64, mode engine.Mode, watch bool) (engine.Sum, error) {
+func (s *Session) gradient(p *engine.Plan, step uint64, mode engine.Mode, watch bool, backward func(*engine.Plan) error) (engine.Sum, error) {
 	var total engine.Sum
 	parts := s.loader.Parts(step)
 	b := &s.batch
@@ -278,7 +303,7 @@ func (s *Session) gradient(p *engine.Plan, step uint64, mode engine.Mode, watch 
 		if err != nil {
 			return total, err
 		}
-		if err := p.Backward(); err != nil {
+		if err := backward(p); err != nil {
 			return total, err
 		}
 		total.Loss += sum.Loss
@@ -308,7 +333,7 @@ func partOf(part, parts int) engine.Part {
 
 // gradientAgain is the step's gradient once more, for wrappers that move the weights.
 func (s *Session) gradientAgain() (engine.Sum, error) {
-	return s.gradient(s.plan, s.progress.step, engine.Again, false)
+	return s.gradient(s.plan, s.progress.step, engine.Again, false, (*engine.Plan).Backward)
 }
 
 // Gradient computes the gradient of one step's batch at other weights of the same network; it lies in at afterwards. Nothing of the session
@@ -320,7 +345,7 @@ func (s *Session) Gradient(at *engine.Weights, step uint64, m engine.Mode) (engi
 	if s.probe == nil || s.probe.Weights() != at {
 		s.probe = s.plan.Fork(at)
 	}
-	return s.gradient(s.probe, step, m, false)
+	return s.gradient(s.probe, step, m, false, (*engine.Plan).Backward)
 }
 
 // Fork copies a session between steps: weights, optimizer and progress of its own, the same data and pool. It must be closed before the
@@ -338,6 +363,7 @@ func (s *Session) Fork() (*Session, error) {
 	if err := f.stepper.Restore(s.stepper.Keep()); err != nil {
 		return nil, err
 	}
+	f.merges = f.stepper.Merge(f.plan)
 	if f.loader, err = data.NewLoader(f.source.dataset, f.source.parts.Train, f.loading()); err != nil {
 		return nil, err
 	}

@@ -336,3 +336,8 @@ func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshif
 //
 //go:noescape
 func avx512Squares8(a *float32, b *float32) float64
+
+// avx512Within returns 0 if the magnitude of all of n values is below 2^50, else NaN.
+//
+//go:noescape
+func avx512Within(n int, x *float32) float32

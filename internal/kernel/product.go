@@ -27,9 +27,19 @@ type Product[T Float] struct {
 	LDC int
 	Add bool // to what C holds
 
+	// Update, if not nil, gets the sums in place of C, block by block while each is
+	// in the first cache or in registers: the product is a gradient. It is for sets
+	// with Table.Updates, without Add, Bias and Relu, and for K from 1 to
+	// UpdateDepth. Element (i, j) belongs to weight At + i*Stride + j.
+	Update     *Update[T]
+	At, Stride int
+
 	Bias []T  // N values that are added to the sums of each row; nil for none
 	Relu bool // then each value v becomes max(v, 0), as by Table.Relu
 }
+
+// UpdateDepth is the most of K in a product that is used up by an update.
+const UpdateDepth = 1024
 
 // PackRows divides the first row of every part of a packed A.
 const PackRows = 48
@@ -61,19 +71,30 @@ func (p *Product[T]) check() {
 	if p.TransB {
 		bk, bn = bn, bk
 	}
-	if !p.Packed {
-		checkGemm(p.M, p.N, p.K, p.A, am, ak, p.LDA, p.B, bk, bn, p.LDB, p.C, p.LDC)
-	} else {
-		checkGemm(p.M, p.N, p.K, nil, 0, 0, 0, p.B, bk, bn, p.LDB, p.C, p.LDC)
-		if p.LDA < p.K {
-			panic(fmt.Sprintf("kernel: a sum over %d of a packed matrix with %d columns", p.K, p.LDA))
-		}
-		if p.M > 0 && p.N > 0 && p.K > 0 {
-			_ = p.A[PackedLen(p.M, p.LDA)-1]
-		}
+	if p.M < 0 || p.N < 0 || p.K < 0 {
+		panic(fmt.Sprintf("kernel: matrix product of m %d, n %d, k %d", p.M, p.N, p.K))
 	}
-	if p.Bias != nil && p.M > 0 && p.N > 0 {
+	if p.M == 0 || p.N == 0 {
+		return
+	}
+	switch {
+	case !p.Packed:
+		checkMatrix(am, ak, p.A, p.LDA)
+	case p.LDA < p.K:
+		panic(fmt.Sprintf("kernel: a sum over %d of a packed matrix with %d columns", p.K, p.LDA))
+	case p.K > 0:
+		_ = p.A[PackedLen(p.M, p.LDA)-1]
+	}
+	checkMatrix(bk, bn, p.B, p.LDB)
+	if p.Bias != nil {
 		_ = p.Bias[p.N-1]
+	}
+	if p.Update == nil {
+		checkMatrix(p.M, p.N, p.C, p.LDC)
+	} else if p.Add || p.Bias != nil || p.Relu || p.K < 1 || p.K > UpdateDepth {
+		panic(fmt.Sprintf("kernel: a product for an update, with a sum over %d, or with something before or after it", p.K))
+	} else {
+		p.Update.check(p.M, p.N, p.At, p.Stride)
 	}
 }
 
@@ -81,6 +102,8 @@ func (p *Product[T]) check() {
 func (t *Table[T]) multiply(p Product[T]) {
 	p.check()
 	switch {
+	case p.Update != nil:
+		panic("kernel: a product for an update, in a set that has none")
 	case p.TransA && p.TransB && !p.Packed:
 		panic("kernel: a product of two transposed matrices")
 	case p.TransA && !p.Packed:

@@ -71,3 +71,17 @@ func nonFinite[T Float](x []T) int {
 	}
 	return -1
 }
+
+// WithinBits is the logarithm of the magnitude below which [Table.Within] wants
+// all values. A sum of 2^20 products of two such numbers is finite in float32,
+// however it is rounded on the way.
+const WithinBits = 50
+
+func within[T Float](x []T) bool {
+	for _, v := range x {
+		if !(v < 1<<WithinBits && v > -1<<WithinBits) {
+			return false
+		}
+	}
+	return true
+}

@@ -9,6 +9,7 @@ import "sync"
 type stripScratch struct {
 	panel []float32 // of B: stripDepth rows of strips
 	block []float32 // of A, or of the transpose of C
+	merge *mergeScratch
 	none  []float32 // a bias of zeros, where a rectifier follows on a product without one
 }
 

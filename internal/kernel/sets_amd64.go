@@ -9,10 +9,12 @@ import (
 )
 
 //go:generate go run -C _asm . -set avx512 -part products -pkg kernel -out ../avx512_products_amd64.s -stubs ../avx512_products_amd64.go
+//go:generate go run -C _asm . -set avx512 -part merged -pkg kernel -out ../avx512_merged_amd64.s -stubs ../avx512_merged_amd64.go
 //go:generate go run -C _asm . -set avx512 -part vectors -pkg kernel -out ../avx512_vectors_amd64.s -stubs ../avx512_vectors_amd64.go
 //go:generate go run -C _asm . -set avx512 -part bytes -pkg kernel -out ../avx512_bytes_amd64.s -stubs ../avx512_bytes_amd64.go
 //go:generate go run -C _asm . -set avx512 -part bf16 -pkg kernel -out ../avx512_bf16_amd64.s -stubs ../avx512_bf16_amd64.go
 //go:generate go run -C _asm . -set avx2 -part products -pkg kernel -out ../avx2_products_amd64.s -stubs ../avx2_products_amd64.go
+//go:generate go run -C _asm . -set avx2 -part merged -pkg kernel -out ../avx2_merged_amd64.s -stubs ../avx2_merged_amd64.go
 //go:generate go run -C _asm . -set avx2 -part vectors -pkg kernel -out ../avx2_vectors_amd64.s -stubs ../avx2_vectors_amd64.go
 //go:generate go run -C _asm . -set avx2 -part bytes -pkg kernel -out ../avx2_bytes_amd64.s -stubs ../avx2_bytes_amd64.go
 //go:generate go run -C _asm . -set avx2 -part bf16 -pkg kernel -out ../avx2_bf16_amd64.s -stubs ../avx2_bf16_amd64.go
@@ -43,8 +45,9 @@ func vectorSets() []set {
 
 func avx512Table() *Table[float32] {
 	t, s := portable[float32](), avx512Strips()
+	t.Updates = true
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
-	t.Multiply, t.PackA, t.Delta = s.multiply, s.packA, s.delta
+	t.Multiply, t.PackA, t.Delta = func(p Product[float32]) { s.multiply(t, p) }, s.packA, s.delta
 	byteKernels{avx512Bytes, avx512Divide, avx512Standardize, avx512Prefetch}.kernels(t)
 	(&vectors{
 		add: avx512Add, sub: avx512Sub, mul: avx512Mul, mulAdd: avx512MulAdd, axpy: avx512Axpy, scale: avx512Scale, fill: avx512Fill,
@@ -54,7 +57,7 @@ func avx512Table() *Table[float32] {
 		gelu: avx512GELU, geluBack: avx512GELUBack, geluBackAdd: avx512GELUBackAdd, geluTanh: avx512GELUTanh, geluTanhBack: avx512GELUTanhBack, geluTanhBackAdd: avx512GELUTanhBackAdd,
 		silu: avx512SiLU, siluBack: avx512SiLUBack, siluBackAdd: avx512SiLUBackAdd, softplus: avx512Softplus, softplusBack: avx512SoftplusBack, softplusBackAdd: avx512SoftplusBackAdd,
 		elu: avx512ELU, eluBack: avx512ELUBack, eluBackAdd: avx512ELUBackAdd,
-		sumRows: avx512SumRows, sumAcross: 64, finite: avx512Finite, max: avx512Max,
+		sumRows: avx512SumRows, sumAcross: 64, finite: avx512Finite, within: avx512Within, max: avx512Max,
 		squares:  sumTree{avx512Leaves2, avx512Leaves3, avx512Leaves4, avx512Squares8, avx512Leaf},
 		products: sumTree{avx512Leaves2, avx512Leaves3, avx512Leaves4, avx512Leaves8, avx512Leaf}, sums: sumTree{avx512SumLeaves2, avx512SumLeaves3, avx512SumLeaves4, avx512SumLeaves8, avx512SumLeaf},
 		rows: rowKernels{
@@ -69,8 +72,9 @@ func avx512Table() *Table[float32] {
 
 func avx2Table() *Table[float32] {
 	t, s := portable[float32](), avx2Strips()
+	t.Updates = true
 	t.GemmNN, t.GemmNT, t.GemmTN = s.gemmNN, s.gemmNT, s.gemmTN
-	t.Multiply, t.PackA, t.Delta = s.multiply, s.packA, s.delta
+	t.Multiply, t.PackA, t.Delta = func(p Product[float32]) { s.multiply(t, p) }, s.packA, s.delta
 	byteKernels{avx2Bytes, avx2Divide, avx2Standardize, avx2Prefetch}.kernels(t)
 	(&vectors{
 		add: avx2Add, sub: avx2Sub, mul: avx2Mul, mulAdd: avx2MulAdd, axpy: avx2Axpy, scale: avx2Scale, fill: avx2Fill,
@@ -80,7 +84,7 @@ func avx2Table() *Table[float32] {
 		gelu: avx2GELU, geluBack: avx2GELUBack, geluBackAdd: avx2GELUBackAdd, geluTanh: avx2GELUTanh, geluTanhBack: avx2GELUTanhBack, geluTanhBackAdd: avx2GELUTanhBackAdd,
 		silu: avx2SiLU, siluBack: avx2SiLUBack, siluBackAdd: avx2SiLUBackAdd, softplus: avx2Softplus, softplusBack: avx2SoftplusBack, softplusBackAdd: avx2SoftplusBackAdd,
 		elu: avx2ELU, eluBack: avx2ELUBack, eluBackAdd: avx2ELUBackAdd,
-		sumRows: avx2SumRows, sumAcross: 32, finite: avx2Finite, max: avx2Max,
+		sumRows: avx2SumRows, sumAcross: 32, finite: avx2Finite, within: avx2Within, max: avx2Max,
 		squares:  sumTree{avx2Leaves2, avx2Leaves3, avx2Leaves4, avx2Squares8, avx2Leaf},
 		products: sumTree{avx2Leaves2, avx2Leaves3, avx2Leaves4, avx2Leaves8, avx2Leaf}, sums: sumTree{avx2SumLeaves2, avx2SumLeaves3, avx2SumLeaves4, avx2SumLeaves8, avx2SumLeaf},
 		rows: rowKernels{
@@ -103,6 +107,11 @@ var (
 			rowTimes: avx512RowTimes,
 			copyRows: avx512CopyRows, copyTiles: avx512CopyTiles, transpose8: avx512Transpose8,
 			biasRelu: avx512BiasRelu, reluDelta: avx512ReluDelta, sumDelta: avx512SumDelta,
+			merge: mergedStrips{
+				sgd:      [3]mergedStrip{avx512SGDStrip1, avx512SGDStrip2, avx512SGDStrip3},
+				momentum: [3]mergedStrip{avx512MomentumStrip1, avx512MomentumStrip2, avx512MomentumStrip3},
+				adam:     [3]mergedStrip{avx512AdamStrip1, avx512AdamStrip2, avx512AdamStrip3},
+			},
 			scratch: newScratchList(),
 		}
 	})
@@ -113,6 +122,11 @@ var (
 			rowTimes: avx2RowTimes,
 			copyRows: avx2CopyRows, copyTiles: avx2CopyTiles, transpose8: avx2Transpose8,
 			biasRelu: avx2BiasRelu, reluDelta: avx2ReluDelta, sumDelta: avx2SumDelta,
+			merge: mergedStrips{
+				sgd:      [3]mergedStrip{avx2SGDStrip1, avx2SGDStrip2},
+				momentum: [3]mergedStrip{avx2MomentumStrip1, avx2MomentumStrip2},
+				adam:     [3]mergedStrip{avx2AdamStrip1, avx2AdamStrip2},
+			},
 			scratch: newScratchList(),
 		}
 	})

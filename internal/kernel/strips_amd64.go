@@ -52,6 +52,8 @@ type strips struct {
 	reluDelta func(rows, cols int, d *float32, ldd int, y *float32, ldy int, sum *float32, add int)
 	sumDelta  func(rows, cols int, d *float32, ldd int, sum *float32, add int)
 
+	merge mergedStrips
+
 	scratch *scratchList
 }
 
@@ -92,19 +94,20 @@ type tiles struct {
 }
 
 func (s *strips) gemmNN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	s.multiply(Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, B: b, LDB: ldb, C: c, LDC: ldc, Add: add})
+	s.multiply(nil, Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, B: b, LDB: ldb, C: c, LDC: ldc, Add: add})
 }
 
 func (s *strips) gemmTN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	s.multiply(Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, TransA: true, B: b, LDB: ldb, C: c, LDC: ldc, Add: add})
+	s.multiply(nil, Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, TransA: true, B: b, LDB: ldb, C: c, LDC: ldc, Add: add})
 }
 
 func (s *strips) gemmNT(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	s.multiply(Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, B: b, LDB: ldb, TransB: true, C: c, LDC: ldc, Add: add})
+	s.multiply(nil, Product[float32]{M: m, N: n, K: k, A: a, LDA: lda, B: b, LDB: ldb, TransB: true, C: c, LDC: ldc, Add: add})
 }
 
-// multiply is Table.Multiply: parts of k one after the other.
-func (s *strips) multiply(p Product[float32]) {
+// multiply is Table.Multiply: parts of k one after the other. t is for products
+// that end in an update.
+func (s *strips) multiply(t *Table[float32], p Product[float32]) {
 	p.check()
 	if p.TransA && p.TransB && !p.Packed {
 		panic("kernel: a product of two transposed matrices")
@@ -114,6 +117,10 @@ func (s *strips) multiply(p Product[float32]) {
 	}
 	memory := s.scratch.get()
 	defer s.scratch.put(memory)
+	if p.Update != nil {
+		s.merged(t, &p, memory)
+		return
+	}
 	e := memory.ending(&p)
 	if p.K == 0 {
 		if !p.Add {

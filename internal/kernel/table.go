@@ -86,6 +86,9 @@ type Table[T Float] struct {
 	// most is set. What C holds without Add doesn't matter. See [Product].
 	Multiply func(p Product[T])
 
+	// Updates is set where products may end in an [Update].
+	Updates bool
+
 	// PackA rearranges rows i0 to i1 and columns p0 to p1 (the last excluded) of
 	// the m by k matrix A, or of the transpose of a [k,m] with trans, for products
 	// that read it as their left operand; a is the whole matrix. dst has
@@ -328,6 +331,10 @@ type Table[T Float] struct {
 	// -1 when there is none.
 	NonFinite func(x []T) int
 
+	// Within reports whether all values are finite and their magnitude is below
+	// 2^WithinBits; near that it may say no.
+	Within func(x []T) bool
+
 	// SGD is w[i] -= lr*(scale*grad[i] + decay*w[i]). See [SGD].
 	SGD func(w, grad []T, h SGD)
 
@@ -378,7 +385,8 @@ func portable[T Float]() *Table[T] {
 		LayerNorm: layerNorm[T], LayerNormBack: layerNormBack[T],
 		Sum: sum[T], Dot: dot[T], SumSquares: sumSquares[T],
 		Max: maximum[T], NonFinite: nonFinite[T],
-		SGD: sgd[T], Momentum: momentum[T], Adam: adam[T],
+		Within: within[T],
+		SGD:    sgd[T], Momentum: momentum[T], Adam: adam[T],
 		RMSProp: rmsprop[T], AdaGrad: adagrad[T], Adadelta: adadelta[T], AMSGrad: amsgrad[T],
 	}
 	t.Multiply, t.PackA, t.Delta = t.multiply, packA[T], t.delta

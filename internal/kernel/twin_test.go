@@ -47,6 +47,12 @@ func twins[T Float]() []twin[T] {
 	list := []twin[T]{
 		{"SGD", func(k *Table[T], x *slots[T]) { k.SGD(x[0], x[1], SGD{LR: 0.1, Scale: 0.3}) }, true},
 		{"SGD decay", func(k *Table[T], x *slots[T]) { k.SGD(x[0], x[1], SGD{LR: 0.1, Scale: 0.3, Decay: 0.01}) }, true},
+		{"Within", func(k *Table[T], x *slots[T]) {
+			x[1] = []T{0}
+			if k.Within(x[0]) {
+				x[1][0] = 1
+			}
+		}, true},
 		{"SumSquares", func(k *Table[T], x *slots[T]) { x[1] = []T{T(k.SumSquares(x[0]))} }, true},
 		{"Dot", func(k *Table[T], x *slots[T]) { x[1] = []T{T(k.Dot(x[0], x[1]))} }, true},
 		{"Max", func(k *Table[T], x *slots[T]) { x[1] = []T{k.Max(x[0])} }, true},
@@ -176,7 +182,7 @@ func scales[T Float](n int) []T {
 // TestEveryFieldHasATwin fails for a kernel that is not compared with the portable set's, whose tests are elsewhere in the package if it is on
 // the list.
 func TestEveryFieldHasATwin(t *testing.T) {
-	elsewhere := []string{"Name", "GemmNN", "GemmNT", "GemmTN", "Multiply", "PackA", "Delta", "Bytes", "Divide", "Standardize", "Prefetch"}
+	elsewhere := []string{"Name", "GemmNN", "GemmNT", "GemmTN", "Multiply", "Updates", "PackA", "Delta", "Bytes", "Divide", "Standardize", "Prefetch"}
 	compared := map[string]bool{}
 	for _, w := range twins[float32]() {
 		name, _, _ := strings.Cut(w.name, " ")
@@ -338,6 +344,7 @@ func testNothingIsAllocated[T Float](t *testing.T, k *Table[T]) {
 		k.Sum(x)
 		k.Dot(x, y)
 		k.NonFinite(x)
+		k.Within(x)
 		k.Max(x)
 		k.SGD(x, y, SGD{})
 		k.Momentum(x, y, z, Momentum{})

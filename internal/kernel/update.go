@@ -72,6 +72,41 @@ type Adam struct {
 	Decoupled   float64 // decoupled weight decay, learning rate included: lr*decay in PyTorch's AdamW
 }
 
+// An Update is what a gradient is for, where a product forms it: one of SGD,
+// Momentum and Adam is set. The bits are those of the product and Table.SGD,
+// Momentum or Adam one after the other.
+type Update[T Float] struct {
+	W        []T // weights
+	M, V     []T // Momentum's velocity is M; Adam's moments are both
+	SGD      *SGD
+	Momentum *Momentum
+	Adam     *Adam
+}
+
+// check panics unless the slices hold a block.
+func (u *Update[T]) check(rows, cols, at, stride int) {
+	checkMatrix(rows, cols, u.W[at:], stride)
+	if u.Momentum != nil || u.Adam != nil {
+		checkMatrix(rows, cols, u.M[at:], stride)
+	}
+	if u.Adam != nil {
+		checkMatrix(rows, cols, u.V[at:], stride)
+	}
+}
+
+// update does u for some weights from number at on.
+func (t *Table[T]) update(u *Update[T], at int, grad []T) {
+	w := u.W[at:][:len(grad)]
+	switch {
+	case u.SGD != nil:
+		t.SGD(w, grad, *u.SGD)
+	case u.Momentum != nil:
+		t.Momentum(w, u.M[at:], grad, *u.Momentum)
+	default:
+		t.Adam(w, u.M[at:], u.V[at:], grad, *u.Adam)
+	}
+}
+
 func sgd[T Float](w, grad []T, h SGD) {
 	grad = grad[:len(w):len(grad)]
 	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)

@@ -29,7 +29,7 @@ type vectors struct {
 	sumRows                                  func(rows, cols int, dst, x *float32, ldx, add int)
 	sumAcross                                int // columns of one call of sumRows
 	products, sums, squares                  sumTree
-	finite, max                              func(n int, x *float32) float32
+	finite, within, max                      func(n int, x *float32) float32
 	rows                                     rowKernels
 	sgd                                      func(n int, w, grad *float32, lr, scale, decay float32, flags int)
 	momentum                                 func(n int, w, v, grad *float32, scale, decay, mu, into, fresh, out float32, flags int)
@@ -66,7 +66,7 @@ func (v *vectors) into(t *Table[float32]) {
 	t.ELU, t.ELUBack = v.runELU, v.runELUBack
 	t.Sum = func(x []float32) float64 { return v.sums.of(x, x) }
 	t.Dot, t.SumSquares = v.products.of, func(x []float32) float64 { return v.squares.of(x, x) }
-	t.Max, t.NonFinite = v.maximum, v.nonFinite
+	t.Max, t.NonFinite, t.Within = v.maximum, v.nonFinite, v.runWithin
 	t.Softmax, t.SoftmaxBack = v.softmax, v.softmaxBack
 	t.LogSoftmax, t.LogSoftmaxBack, t.LogSumExp = v.logSoftmax, v.logSoftmaxBack, v.logSumExp
 	t.CrossEntropy, t.CrossEntropyRows, t.CrossEntropyBack = v.crossEntropy, v.crossEntropyRows, v.crossEntropyBack
@@ -216,6 +216,15 @@ func (v *vectors) nonFinite(x []float32) int {
 		}
 	}
 	return -1
+}
+
+func (v *vectors) runWithin(x []float32) bool {
+	for i := 0; i < len(x); i += piece {
+		if v.callReduce(v.within, min(piece, len(x)-i), &x[i]) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 //go:noinline

@@ -31,7 +31,7 @@ func (t *target) tiles() {
 			t.carry(width, width-1)
 		}
 		if t.wide() {
-			t.turn(width)
+			t.transposing(width)
 		}
 	}
 }
@@ -89,8 +89,8 @@ func (t *target) carry(width, copied int) {
 // fourByFour is the order that transposes a register of four rows.
 var fourByFour Mem
 
-// turn is carry for B transposed: four rows, of which each round takes four values.
-func (t *target) turn(width int) {
+// transposing is carry for B transposed: four rows, of which each round takes four values.
+func (t *target) transposing(width int) {
 	name := fmt.Sprintf("Turn%d", width)
 	t.function(name, "func(k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, fours int, src *float32, lds int, panel *float32)",
 		fmt.Sprintf("computes %d rows by %d columns, as %sStrip%d does, and transposes 4 rows:", t.rows, width*t.lanes, t.name, width),

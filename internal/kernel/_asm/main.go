@@ -35,6 +35,9 @@ func main() {
 		t.updates()
 		t.reductions()
 		t.squares()
+		t.within()
+	case "merged":
+		t.merged()
 	case "bytes":
 		t.bytesToNumbers()
 		t.divide()

@@ -1,0 +1,272 @@
+package main
+
+// Products whose results are gradients: they are used up by an optimizer's update at
+// once. The gradients of a tile go to a buffer in the first cache, and while the sums of the
+// next tile are formed, which keeps the multipliers busy, the update of one vector
+// after the other runs between them: its loads and stores, its roots and divisions
+// cost little there. The operations are those of update.go, in their order.
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// A mergedRule writes the update of one vector.
+type mergedRule struct {
+	name  string
+	state []string // arguments that point to the rule's state
+	// one turns the gradient g into the update of the weights at w and the state; spare are three registers.
+	one func(u *mergedCode, g Register, spare []Register, w Mem, state []Mem, decay bool)
+}
+
+// Numbers of the rules, in the order of kernel.mergedStrips.of.
+const (
+	numberScale = iota
+	numberDecay
+	numberRate
+	numberMu
+
+	numberKeep   = 2
+	numberFresh1 = 3
+	numberBeta2  = 4
+	numberFresh2 = 5
+	numberStep   = 6
+	numberRise   = 7
+	numberEps    = 8
+)
+
+var mergedRules = []mergedRule{
+	{"SGD", nil, func(u *mergedCode, g Register, spare []Register, w Mem, _ []Mem, decay bool) {
+		x, r := spare[0], spare[1]
+		VMOVUPS(w, x)
+		VMULPS(u.number(numberScale), g, g)
+		if decay {
+			VMULPS(u.number(numberDecay), x, r)
+			VADDPS(r, g, g)
+		}
+		VMULPS(u.number(numberRate), g, g)
+		VSUBPS(g, x, x)
+		VMOVUPS(x, w)
+	}},
+	{"Momentum", []string{"mean"}, func(u *mergedCode, g Register, spare []Register, w Mem, state []Mem, decay bool) {
+		x, d, r := spare[0], spare[1], spare[2]
+		VMOVUPS(w, x)
+		VMULPS(u.number(numberScale), g, g)
+		if decay {
+			VMULPS(u.number(numberDecay), x, r)
+			VADDPS(r, g, g)
+		}
+		VMOVUPS(state[0], d)
+		VMULPS(u.number(numberMu), d, d)
+		VADDPS(g, d, d)
+		VMOVUPS(d, state[0])
+		VMULPS(u.number(numberRate), d, d)
+		VSUBPS(d, x, x)
+		VMOVUPS(x, w)
+	}},
+	{"Adam", []string{"mean", "square"}, func(u *mergedCode, g Register, spare []Register, w Mem, state []Mem, decay bool) {
+		m, v, r := spare[0], spare[1], spare[2]
+		VMULPS(u.number(numberScale), g, g)
+		if decay {
+			VMOVUPS(w, r)
+			VMULPS(u.number(numberKeep), r, r)
+			VMULPS(u.number(numberDecay), r, r)
+			VADDPS(r, g, g)
+		}
+		VMOVUPS(state[0], m)
+		VSUBPS(m, g, r)
+		VMULPS(u.number(numberFresh1), r, r)
+		VADDPS(r, m, m)
+		VMOVUPS(m, state[0])
+		VMOVUPS(state[1], v)
+		VMULPS(u.number(numberBeta2), v, v)
+		VMULPS(u.number(numberFresh2), g, r)
+		VMULPS(g, r, r)
+		VADDPS(r, v, v)
+		VMOVUPS(v, state[1])
+		VSQRTPS(v, v)
+		VMULPS(u.number(numberRise), v, v)
+		VADDPS(u.number(numberEps), v, v)
+		VMULPS(u.number(numberStep), m, m)
+		VDIVPS(v, m, m)
+		VMOVUPS(w, r)
+		VMULPS(u.number(numberKeep), r, r)
+		VSUBPS(m, r, r)
+		VMOVUPS(r, w)
+	}},
+}
+
+// merged writes a function for each rule and width.
+func (t *target) merged() {
+	for _, rule := range mergedRules {
+		for width := t.width; width >= 1; width-- {
+			t.mergedStrip(rule, width)
+		}
+	}
+}
+
+// mergedCode is one of the functions.
+type mergedCode struct {
+	t     *target
+	width int
+	rule  mergedRule
+
+	a, ap, b, bp, k        Register
+	w, ldw, gradients, h   Register
+	far                    Register // eight rows of weights
+	state                  []Register
+	sums, rows, nums, free []Register // rows of B, numbers of A; those two are free between products
+}
+
+func (u *mergedCode) number(i int) Mem { return Mem{Base: u.h, Disp: 64 * i} }
+
+func (t *target) mergedStrip(rule mergedRule, width int) {
+	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, decay, between, pending int)",
+		fmt.Sprintf("forms the gradients of m rows by %d columns, m a multiple of %d, as %sStrip%d does", width*t.lanes, t.rows, t.name, width),
+		fmt.Sprintf("with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/%d;", t.rows*width),
+		"pending is 0.")
+	u := &mergedCode{t: t, width: width, rule: rule}
+	rest := registers(t.regs)
+	take := func(n int) []Register {
+		list := rest[:n:n]
+		rest = rest[n:]
+		return list
+	}
+	u.rows, u.nums, u.sums = take(width), take(t.broadcasts()), take(t.rows*width)
+	u.free = append(append(append([]Register{}, u.rows...), u.nums...), rest...)
+
+	u.ap, u.bp, u.ldw = Load(Param("ap"), GP64()), Load(Param("bp"), GP64()), Load(Param("ldw"), GP64())
+	for _, stride := range []Register{u.ap, u.bp, u.ldw} {
+		SHLQ(U8(2), stride)
+	}
+	u.w, u.gradients, u.h = Load(Param("w"), GP64()), GP64(), Load(Param("h"), GP64())
+	for _, name := range rule.state {
+		u.state = append(u.state, Load(Param(name), GP64()))
+	}
+	u.a, u.b, u.k, u.far = GP64(), GP64(), GP64(), GP64()
+	MOVQ(u.ldw, u.far)
+	SHLQ(U8(3), u.far)
+
+	Label("tile")
+	MOVQ(t.argument("a"), u.a)
+	MOVQ(t.argument("b"), u.b)
+	for _, sum := range u.sums {
+		t.zero(sum)
+	}
+	MOVQ(t.argument("k"), u.k)
+	CMPQ(t.argument("pending"), U8(0))
+	JE(LabelRef("rest"))
+	u.update("beside", true)
+	Label("rest") // of the products; u.k is how many
+	TESTQ(u.k, u.k)
+	JZ(LabelRef("formed"))
+	Label("product")
+	u.product()
+	DECQ(u.k)
+	JNZ(LabelRef("product"))
+	Label("formed")
+	MOVQ(t.argument("gradients"), u.gradients)
+	for i, sum := range u.sums {
+		VMOVUPS(sum, Mem{Base: u.gradients, Disp: i * t.bytes()})
+	}
+	MOVQ(U32(1), t.argument("pending"))
+	MOVQ(t.argument("at"), u.k)
+	SHLQ(U8(2), u.k)
+	ADDQ(u.k, t.argument("a"))
+	SUBQ(U8(t.rows), t.argument("m"))
+	JNZ(LabelRef("tile"))
+	u.update("alone", false)
+	t.end()
+}
+
+// broadcasts is the registers for numbers of A in a product.
+func (t *target) broadcasts() int {
+	if t.wide() {
+		return 5
+	}
+	return 1
+}
+
+// product adds one product to each sum.
+func (u *mergedCode) product() {
+	PREFETCHT0(Mem{Base: u.a, Index: u.ap, Scale: 8, Disp: 768}) // copied A, 1 KB ahead
+	for v, r := range u.rows {
+		VMOVUPS(Mem{Base: u.b, Disp: v * u.t.bytes()}, r)
+	}
+	for row := range u.t.rows {
+		x := u.nums[row%len(u.nums)]
+		VBROADCASTSS(Mem{Base: u.a, Disp: 4 * row}, x)
+		for v, r := range u.rows {
+			VFMADD231PS(r, x, u.sums[row*u.width+v])
+		}
+	}
+	ADDQ(u.bp, u.b)
+	ADDQ(u.ap, u.a)
+}
+
+// update does the update of the tile before, with products between its vectors or alone.
+func (u *mergedCode) update(name string, products bool) {
+	CMPQ(u.t.argument("decay"), U8(0))
+	JNE(LabelRef(name + "decay"))
+	u.updateRows(name, products, false)
+	JMP(LabelRef(name + "done"))
+	Label(name + "decay")
+	u.updateRows(name+"decay", products, true)
+	Label(name + "done")
+	if products {
+		// what is left of k
+		MOVQ(u.t.argument("between"), u.gradients)
+		IMUL3Q(U32(u.t.rows*u.width), u.gradients, u.gradients)
+		MOVQ(u.t.argument("k"), u.k)
+		SUBQ(u.gradients, u.k)
+	}
+}
+
+func (u *mergedCode) updateRows(name string, products, decay bool) {
+	MOVQ(u.t.argument("gradients"), u.gradients)
+	MOVQ(U32(u.t.rows), u.t.argument("pending"))
+	Label(name + "row")
+	for v := range u.width {
+		if products {
+			loop := fmt.Sprint(name, "between", v)
+			MOVQ(u.t.argument("between"), u.k)
+			TESTQ(u.k, u.k)
+			JZ(LabelRef(loop + "none"))
+			Label(loop)
+			u.product()
+			DECQ(u.k)
+			JNZ(LabelRef(loop))
+			Label(loop + "none")
+		}
+		at := func(p Register) Mem { return Mem{Base: p, Disp: v * u.t.bytes()} }
+		var places []Mem
+		for i, p := range append([]Register{u.w}, u.state...) {
+			if i > 0 {
+				places = append(places, at(p))
+			}
+			// The processor foresees rows that are far apart badly: from memory eight rows ahead, from the second cache one.
+			PREFETCHT1(Mem{Base: p, Index: u.far, Scale: 1, Disp: v * u.t.bytes()})
+			PREFETCHT0(Mem{Base: p, Index: u.ldw, Scale: 1, Disp: v * u.t.bytes()})
+		}
+		g := u.free[0]
+		VMOVUPS(at(u.gradients), g)
+		u.rule.one(u, g, u.free[1:], at(u.w), places, decay)
+	}
+	ADDQ(U32(u.width*u.t.bytes()), u.gradients)
+	for _, p := range append([]Register{u.w}, u.state...) {
+		ADDQ(u.ldw, p)
+	}
+	DECQ(u.t.argument("pending"))
+	JNZ(LabelRef(name + "row"))
+}
+
+func registers(list []VecPhysical) []Register {
+	var out []Register
+	for _, r := range list {
+		out = append(out, r)
+	}
+	return out
+}

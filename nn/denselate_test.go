@@ -1,0 +1,91 @@
+package nn
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/descent-go/descent/engine"
+)
+
+// latePlan is a network of three dense layers and a batch for it.
+func latePlan(t *testing.T, late bool) (*engine.Plan, *engine.Batch) {
+	t.Helper()
+	g := engine.NewGraph()
+	x := g.Input(engine.Field{Name: "x", Type: engine.Type{Shape: engine.Shape{48}}})
+	y := g.Input(engine.Field{Name: "y", Type: engine.Type{Shape: engine.Shape{}, Kind: engine.Index, Below: 4}})
+	g.Objective(CrossEntropy{}.Build(g, Sequence{Dense{Units: 96}, ReLU{}, Dense{Units: 75}, Tanh{}, Dense{Units: 4}}.Build(g, x), y), engine.Value{})
+	p, err := engine.Compile(g, engine.Options{Rows: 40, Seed: 1, Late: late})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	b := &engine.Batch{Rows: 40}
+	for _, f := range p.Inputs() {
+		n := make([]float32, 40*f.Type.Shape.Size())
+		for i := range n {
+			if n[i] = float32(r.NormFloat64()); f.Type.Kind == engine.Index {
+				n[i] = float32(r.IntN(4))
+			}
+		}
+		b.In = append(b.In, engine.TensorOf(f.Name, append(engine.Shape{40}, f.Type.Shape...), n))
+	}
+	return p, b
+}
+
+// Gradients that come late are those of a whole backward pass, to the bit.
+func TestLateGradients(t *testing.T) {
+	late, b := latePlan(t, true)
+	if len(late.Late()) == 0 {
+		t.Skip("kernels whose products have no updates")
+	}
+	if len(late.Late()) != 2 {
+		t.Fatalf("late parameters %v, want the first two weights", late.Late())
+	}
+	whole, _ := latePlan(t, false)
+	var want []float32
+	for _, p := range []*engine.Plan{whole, late} {
+		if _, err := p.Forward(b); err != nil {
+			t.Fatal(err)
+		}
+		v, _ := engine.Vectors[float32](p.Weights())
+		for i := range v.Grad {
+			v.Grad[i] = 7
+		}
+		if p == whole {
+			if err := p.Backward(); err != nil {
+				t.Fatal(err)
+			}
+			want = v.Grad
+			continue
+		}
+		if err := p.BackwardLate(); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Equal(v.Grad, want) || !p.LateFinite() {
+			t.Error("nothing came late, or it is not finite")
+		}
+		p.BackwardRest()
+		if !slices.Equal(v.Grad, want) {
+			t.Error("late gradients differ from those of a whole pass")
+		}
+		p.BackwardRest() // has nothing to do
+	}
+}
+
+func TestLateGradientsWantAPlainStep(t *testing.T) {
+	p, b := latePlan(t, true)
+	for what, change := range map[string]func(b *engine.Batch){
+		"watched": func(b *engine.Batch) { b.Watch = true }, "in parts": func(b *engine.Batch) { b.Part = engine.First },
+	} {
+		c := *b
+		change(&c)
+		if _, err := p.Forward(&c); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.BackwardLate(); err == nil || !strings.Contains(err.Error(), "one part") {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+}
