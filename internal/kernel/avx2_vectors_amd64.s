@@ -10705,7 +10705,7 @@ end:
 	RET
 
 // func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·avx2LayerNorm(SB), NOSPLIT, $0-72
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
@@ -10739,6 +10739,7 @@ row:
 sumsseveral:
 	CMPQ         R11, $0x00000010
 	JLT          sumsone
+	PREFETCHT1   (DX)(R12*1)
 	VMOVUPS      (BX)(R12*1), Y6
 	VEXTRACTF128 $0x01, Y6, X7
 	VCVTPS2PD    X6, Y6
@@ -10762,6 +10763,7 @@ sumsseveral:
 sumsone:
 	CMPQ         R11, $0x08
 	JLT          sumspart
+	PREFETCHT1   (DX)(R12*1)
 	VMOVUPS      (BX)(R12*1), Y6
 	VEXTRACTF128 $0x01, Y6, X7
 	VCVTPS2PD    X6, Y6
@@ -10820,49 +10822,55 @@ sumsend:
 	XORQ         R12, R12
 
 affineseveral:
-	CMPQ    R11, $0x00000010
-	JLT     affineone
-	VMOVUPS (BX)(R12*1), Y3
-	VSUBPS  Y4, Y3, Y3
-	VSUBPS  Y5, Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VMOVUPS (SI)(R12*1), Y6
-	VMULPS  Y6, Y3, Y3
-	VMOVUPS (DI)(R12*1), Y6
-	VADDPS  Y6, Y3, Y3
-	VMOVUPS Y3, (DX)(R12*1)
-	VMOVUPS 32(BX)(R12*1), Y3
-	VSUBPS  Y4, Y3, Y3
-	VSUBPS  Y5, Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VMOVUPS 32(SI)(R12*1), Y6
-	VMULPS  Y6, Y3, Y3
-	VMOVUPS 32(DI)(R12*1), Y6
-	VADDPS  Y6, Y3, Y3
-	VMOVUPS Y3, 32(DX)(R12*1)
-	ADDQ    $0x00000040, R12
-	SUBQ    $0x00000010, R11
-	JMP     affineseveral
+	CMPQ       R11, $0x00000010
+	JLT        affineone
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMOVUPS    (SI)(R12*1), Y6
+	VMULPS     Y6, Y3, Y3
+	VMOVUPS    (DI)(R12*1), Y6
+	VADDPS     Y6, Y3, Y3
+	VMOVUPS    Y3, (DX)(R12*1)
+	LEAQ       (R12)(R10*1), R13
+	VMOVUPS    32(BX)(R12*1), Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMOVUPS    32(SI)(R12*1), Y6
+	VMULPS     Y6, Y3, Y3
+	VMOVUPS    32(DI)(R12*1), Y6
+	VADDPS     Y6, Y3, Y3
+	VMOVUPS    Y3, 32(DX)(R12*1)
+	ADDQ       $0x00000040, R12
+	SUBQ       $0x00000010, R11
+	JMP        affineseveral
 
 affineone:
-	CMPQ    R11, $0x08
-	JLT     affinepart
-	VMOVUPS (BX)(R12*1), Y3
-	VSUBPS  Y4, Y3, Y3
-	VSUBPS  Y5, Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VMOVUPS (SI)(R12*1), Y6
-	VMULPS  Y6, Y3, Y3
-	VMOVUPS (DI)(R12*1), Y6
-	VADDPS  Y6, Y3, Y3
-	VMOVUPS Y3, (DX)(R12*1)
-	ADDQ    $0x20, R12
-	SUBQ    $0x08, R11
-	JMP     affineone
+	CMPQ       R11, $0x08
+	JLT        affinepart
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMOVUPS    (SI)(R12*1), Y6
+	VMULPS     Y6, Y3, Y3
+	VMOVUPS    (DI)(R12*1), Y6
+	VADDPS     Y6, Y3, Y3
+	VMOVUPS    Y3, (DX)(R12*1)
+	ADDQ       $0x20, R12
+	SUBQ       $0x08, R11
+	JMP        affineone
 
 affinepart:
 	TESTQ      R11, R11
 	JZ         affineend
+	LEAQ       (R12)(R10*1), R11
 	VMASKMOVPS (BX)(R12*1), Y0, Y3
 	VSUBPS     Y4, Y3, Y3
 	VSUBPS     Y5, Y3, Y3
@@ -10884,7 +10892,7 @@ affineend:
 	RET
 
 // func avx2LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·avx2LayerNormBack(SB), NOSPLIT, $0-88
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
@@ -10917,19 +10925,22 @@ row:
 	MOVQ         CX, R13
 	XORQ         R14, R14
 
-sumsone:
-	CMPQ    R13, $0x08
-	JLT     sumspart
-	VMOVUPS (BX)(R14*1), Y6
-	VMOVUPS (SI)(R14*1), Y7
-	VSUBPS  Y2, Y6, Y6
-	VMULPS  Y3, Y6, Y6
-	TESTQ   DI, DI
-	JZ      without00000001
-	VMULPS  Y7, Y6, Y8
-	VMOVUPS (DI)(R14*1), Y9
-	VADDPS  Y9, Y8, Y8
-	VMOVUPS Y8, (DI)(R14*1)
+sumsseveral:
+	CMPQ       R13, $0x00000020
+	JLT        sumsone
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Y6
+	VMOVUPS    (SI)(R14*1), Y7
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	TESTQ      DI, DI
+	JZ         without00000001
+	VMULPS     Y7, Y6, Y8
+	VMOVUPS    (DI)(R14*1), Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (DI)(R14*1)
 
 without00000001:
 	TESTQ   R8, R8
@@ -10939,18 +10950,135 @@ without00000001:
 	VMOVUPS Y8, (R8)(R14*1)
 
 without00000002:
-	VMOVUPS      (R9)(R14*1), Y8
-	VMULPS       Y7, Y8, Y8
+	VMOVUPS (R9)(R14*1), Y8
+	VMULPS  Y7, Y8, Y8
+	VMULPS  Y8, Y6, Y6
+	LEAQ    (R14)(R12*1), R15
+	VMOVUPS 32(BX)(R14*1), Y7
+	VMOVUPS 32(SI)(R14*1), Y9
+	VSUBPS  Y2, Y7, Y7
+	VMULPS  Y3, Y7, Y7
+	TESTQ   DI, DI
+	JZ      without00000003
+	VMULPS  Y9, Y7, Y10
+	VMOVUPS 32(DI)(R14*1), Y11
+	VADDPS  Y11, Y10, Y10
+	VMOVUPS Y10, 32(DI)(R14*1)
+
+without00000003:
+	TESTQ   R8, R8
+	JZ      without00000004
+	VMOVUPS 32(R8)(R14*1), Y10
+	VADDPS  Y9, Y10, Y10
+	VMOVUPS Y10, 32(R8)(R14*1)
+
+without00000004:
+	VMOVUPS     32(R9)(R14*1), Y10
+	VMULPS      Y9, Y10, Y10
+	VADDPS      Y10, Y8, Y8
+	VFMADD231PS Y10, Y7, Y6
+	PREFETCHT1  64(DX)(R14*1)
+	LEAQ        (R14)(R12*1), R15
+	PREFETCHT1  64(BX)(R15*1)
+	VMOVUPS     64(BX)(R14*1), Y7
+	VMOVUPS     64(SI)(R14*1), Y9
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	TESTQ       DI, DI
+	JZ          without00000005
+	VMULPS      Y9, Y7, Y10
+	VMOVUPS     64(DI)(R14*1), Y11
+	VADDPS      Y11, Y10, Y10
+	VMOVUPS     Y10, 64(DI)(R14*1)
+
+without00000005:
+	TESTQ   R8, R8
+	JZ      without00000006
+	VMOVUPS 64(R8)(R14*1), Y10
+	VADDPS  Y9, Y10, Y10
+	VMOVUPS Y10, 64(R8)(R14*1)
+
+without00000006:
+	VMOVUPS     64(R9)(R14*1), Y10
+	VMULPS      Y9, Y10, Y10
+	VADDPS      Y10, Y8, Y8
+	VFMADD231PS Y10, Y7, Y6
+	LEAQ        (R14)(R12*1), R15
+	VMOVUPS     96(BX)(R14*1), Y7
+	VMOVUPS     96(SI)(R14*1), Y9
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	TESTQ       DI, DI
+	JZ          without00000007
+	VMULPS      Y9, Y7, Y10
+	VMOVUPS     96(DI)(R14*1), Y11
+	VADDPS      Y11, Y10, Y10
+	VMOVUPS     Y10, 96(DI)(R14*1)
+
+without00000007:
+	TESTQ   R8, R8
+	JZ      without00000008
+	VMOVUPS 96(R8)(R14*1), Y10
+	VADDPS  Y9, Y10, Y10
+	VMOVUPS Y10, 96(R8)(R14*1)
+
+without00000008:
+	VMOVUPS      96(R9)(R14*1), Y10
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VFMADD231PS  Y10, Y7, Y6
 	VEXTRACTF128 $0x01, Y8, X7
 	VCVTPS2PD    X8, Y8
 	VCVTPS2PD    X7, Y7
-	VEXTRACTF128 $0x01, Y6, X9
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X9, Y9
+	VADDPD       Y7, Y8, Y8
 	VADDPD       Y8, Y4, Y4
-	VADDPD       Y7, Y4, Y4
-	VFMADD231PD  Y8, Y6, Y5
-	VFMADD231PD  Y7, Y9, Y5
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         $0x00000080, R14
+	SUBQ         $0x00000020, R13
+	JMP          sumsseveral
+
+sumsone:
+	CMPQ       R13, $0x08
+	JLT        sumspart
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Y6
+	VMOVUPS    (SI)(R14*1), Y7
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	TESTQ      DI, DI
+	JZ         without00000009
+	VMULPS     Y7, Y6, Y8
+	VMOVUPS    (DI)(R14*1), Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (DI)(R14*1)
+
+without00000009:
+	TESTQ   R8, R8
+	JZ      without0000000a
+	VMOVUPS (R8)(R14*1), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (R8)(R14*1)
+
+without0000000a:
+	VMOVUPS      (R9)(R14*1), Y8
+	VMULPS       Y7, Y8, Y8
+	VMULPS       Y8, Y6, Y6
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       Y8, Y4, Y4
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y5, Y5
 	ADDQ         $0x20, R14
 	SUBQ         $0x08, R13
 	JMP          sumsone
@@ -10958,37 +11086,40 @@ without00000002:
 sumspart:
 	TESTQ      R13, R13
 	JZ         sumsend
+	LEAQ       (R14)(R12*1), R13
 	VMASKMOVPS (BX)(R14*1), Y0, Y6
 	VMASKMOVPS (SI)(R14*1), Y0, Y7
 	VSUBPS     Y2, Y6, Y6
 	VMULPS     Y3, Y6, Y6
 	TESTQ      DI, DI
-	JZ         without00000003
+	JZ         without0000000b
 	VMULPS     Y7, Y6, Y8
 	VMASKMOVPS (DI)(R14*1), Y0, Y9
 	VADDPS     Y9, Y8, Y8
 	VMASKMOVPS Y8, Y0, (DI)(R14*1)
 
-without00000003:
+without0000000b:
 	TESTQ      R8, R8
-	JZ         without00000004
+	JZ         without0000000c
 	VMASKMOVPS (R8)(R14*1), Y0, Y8
 	VADDPS     Y7, Y8, Y8
 	VMASKMOVPS Y8, Y0, (R8)(R14*1)
 
-without00000004:
+without0000000c:
 	VMASKMOVPS   (R9)(R14*1), Y0, Y8
 	VMULPS       Y7, Y8, Y8
+	VANDPS       Y0, Y6, Y6
+	VMULPS       Y8, Y6, Y6
 	VEXTRACTF128 $0x01, Y8, X7
 	VCVTPS2PD    X8, Y8
 	VCVTPS2PD    X7, Y7
-	VEXTRACTF128 $0x01, Y6, X9
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X9, Y9
+	VADDPD       Y7, Y8, Y8
 	VADDPD       Y8, Y4, Y4
-	VADDPD       Y7, Y4, Y4
-	VFMADD231PD  Y8, Y6, Y5
-	VFMADD231PD  Y7, Y9, Y5
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y5, Y5
 
 sumsend:
 	TESTQ        DX, DX
@@ -11010,9 +11141,11 @@ sumsend:
 	MOVQ         CX, R13
 	XORQ         R14, R14
 
-dxone:
-	CMPQ         R13, $0x08
-	JLT          dxpart
+dxseveral:
+	CMPQ         R13, $0x00000010
+	JLT          dxone
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
 	VMOVUPS      (BX)(R14*1), Y6
 	VMOVUPS      (SI)(R14*1), Y7
 	VSUBPS       Y2, Y6, Y6
@@ -11024,11 +11157,55 @@ dxone:
 	VMULPS       Y3, Y7, Y7
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain00000005
+	JZ           plain0000000d
 	VMOVUPS      (DX)(R14*1), Y6
 	VADDPS       Y6, Y7, Y7
 
-plain00000005:
+plain0000000d:
+	VMOVUPS      Y7, (DX)(R14*1)
+	LEAQ         (R14)(R12*1), R15
+	VMOVUPS      32(BX)(R14*1), Y6
+	VMOVUPS      32(SI)(R14*1), Y7
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      32(R9)(R14*1), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000e
+	VMOVUPS      32(DX)(R14*1), Y6
+	VADDPS       Y6, Y7, Y7
+
+plain0000000e:
+	VMOVUPS Y7, 32(DX)(R14*1)
+	ADDQ    $0x00000040, R14
+	SUBQ    $0x00000010, R13
+	JMP     dxseveral
+
+dxone:
+	CMPQ         R13, $0x08
+	JLT          dxpart
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
+	VMOVUPS      (BX)(R14*1), Y6
+	VMOVUPS      (SI)(R14*1), Y7
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      (R9)(R14*1), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000f
+	VMOVUPS      (DX)(R14*1), Y6
+	VADDPS       Y6, Y7, Y7
+
+plain0000000f:
 	VMOVUPS Y7, (DX)(R14*1)
 	ADDQ    $0x20, R14
 	SUBQ    $0x08, R13
@@ -11037,6 +11214,7 @@ plain00000005:
 dxpart:
 	TESTQ        R13, R13
 	JZ           dxend
+	LEAQ         (R14)(R12*1), R13
 	VMASKMOVPS   (BX)(R14*1), Y0, Y6
 	VMASKMOVPS   (SI)(R14*1), Y0, Y7
 	VSUBPS       Y2, Y6, Y6
@@ -11048,11 +11226,11 @@ dxpart:
 	VMULPS       Y3, Y7, Y7
 	MOVQ         add+80(FP), R13
 	TESTQ        R13, R13
-	JZ           plain00000006
+	JZ           plain00000010
 	VMASKMOVPS   (DX)(R14*1), Y0, Y2
 	VADDPS       Y2, Y7, Y7
 
-plain00000006:
+plain00000010:
 	VMASKMOVPS Y7, Y0, (DX)(R14*1)
 
 dxend:

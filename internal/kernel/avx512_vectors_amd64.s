@@ -11476,7 +11476,7 @@ end:
 	RET
 
 // func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
-// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV, FMA3
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV, FMA3, MMX+
 TEXT ·avx512LayerNorm(SB), NOSPLIT, $0-72
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
@@ -11509,6 +11509,7 @@ row:
 sumsseveral:
 	CMPQ          R11, $0x00000020
 	JLT           sumsone
+	PREFETCHT1    (DX)(R12*1)
 	VMOVUPS       (BX)(R12*1), Z5
 	VEXTRACTF64X4 $0x01, Z5, Y6
 	VCVTPS2PD     Y5, Z5
@@ -11517,6 +11518,7 @@ sumsseveral:
 	VFMADD231PD   Z5, Z5, Z2
 	VADDPD        Z6, Z3, Z3
 	VFMADD231PD   Z6, Z6, Z4
+	PREFETCHT1    64(DX)(R12*1)
 	VMOVUPS       64(BX)(R12*1), Z5
 	VEXTRACTF64X4 $0x01, Z5, Y6
 	VCVTPS2PD     Y5, Z5
@@ -11532,6 +11534,7 @@ sumsseveral:
 sumsone:
 	CMPQ          R11, $0x10
 	JLT           sumspart
+	PREFETCHT1    (DX)(R12*1)
 	VMOVUPS       (BX)(R12*1), Z5
 	VEXTRACTF64X4 $0x01, Z5, Y6
 	VCVTPS2PD     Y5, Z5
@@ -11594,49 +11597,56 @@ sumsend:
 	XORQ          R12, R12
 
 affineseveral:
-	CMPQ    R11, $0x00000020
-	JLT     affineone
-	VMOVUPS (BX)(R12*1), Z8
-	VSUBPS  Z5, Z8, Z8
-	VSUBPS  Z6, Z8, Z8
-	VMULPS  Z7, Z8, Z8
-	VMOVUPS (SI)(R12*1), Z9
-	VMULPS  Z9, Z8, Z8
-	VMOVUPS (DI)(R12*1), Z9
-	VADDPS  Z9, Z8, Z8
-	VMOVUPS Z8, (DX)(R12*1)
-	VMOVUPS 64(BX)(R12*1), Z8
-	VSUBPS  Z5, Z8, Z8
-	VSUBPS  Z6, Z8, Z8
-	VMULPS  Z7, Z8, Z8
-	VMOVUPS 64(SI)(R12*1), Z9
-	VMULPS  Z9, Z8, Z8
-	VMOVUPS 64(DI)(R12*1), Z9
-	VADDPS  Z9, Z8, Z8
-	VMOVUPS Z8, 64(DX)(R12*1)
-	ADDQ    $0x00000080, R12
-	SUBQ    $0x00000020, R11
-	JMP     affineseveral
+	CMPQ       R11, $0x00000020
+	JLT        affineone
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Z8
+	VSUBPS     Z5, Z8, Z8
+	VSUBPS     Z6, Z8, Z8
+	VMULPS     Z7, Z8, Z8
+	VMOVUPS    (SI)(R12*1), Z9
+	VMULPS     Z9, Z8, Z8
+	VMOVUPS    (DI)(R12*1), Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, (DX)(R12*1)
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 64(BX)(R13*1)
+	VMOVUPS    64(BX)(R12*1), Z8
+	VSUBPS     Z5, Z8, Z8
+	VSUBPS     Z6, Z8, Z8
+	VMULPS     Z7, Z8, Z8
+	VMOVUPS    64(SI)(R12*1), Z9
+	VMULPS     Z9, Z8, Z8
+	VMOVUPS    64(DI)(R12*1), Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, 64(DX)(R12*1)
+	ADDQ       $0x00000080, R12
+	SUBQ       $0x00000020, R11
+	JMP        affineseveral
 
 affineone:
-	CMPQ    R11, $0x10
-	JLT     affinepart
-	VMOVUPS (BX)(R12*1), Z8
-	VSUBPS  Z5, Z8, Z8
-	VSUBPS  Z6, Z8, Z8
-	VMULPS  Z7, Z8, Z8
-	VMOVUPS (SI)(R12*1), Z9
-	VMULPS  Z9, Z8, Z8
-	VMOVUPS (DI)(R12*1), Z9
-	VADDPS  Z9, Z8, Z8
-	VMOVUPS Z8, (DX)(R12*1)
-	ADDQ    $0x40, R12
-	SUBQ    $0x10, R11
-	JMP     affineone
+	CMPQ       R11, $0x10
+	JLT        affinepart
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Z8
+	VSUBPS     Z5, Z8, Z8
+	VSUBPS     Z6, Z8, Z8
+	VMULPS     Z7, Z8, Z8
+	VMOVUPS    (SI)(R12*1), Z9
+	VMULPS     Z9, Z8, Z8
+	VMOVUPS    (DI)(R12*1), Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, (DX)(R12*1)
+	ADDQ       $0x40, R12
+	SUBQ       $0x10, R11
+	JMP        affineone
 
 affinepart:
 	TESTQ     R11, R11
 	JZ        affineend
+	LEAQ      (R12)(R10*1), R11
 	VMOVUPS.Z (BX)(R12*1), K1, Z8
 	VSUBPS    Z5, Z8, Z8
 	VSUBPS    Z6, Z8, Z8
@@ -11658,7 +11668,7 @@ affineend:
 	RET
 
 // func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)
-// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV, MMX+
 TEXT ·avx512LayerNormBack(SB), NOSPLIT, $0-88
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
@@ -11690,19 +11700,22 @@ row:
 	MOVQ         CX, R13
 	XORQ         R14, R14
 
-sumsone:
-	CMPQ    R13, $0x10
-	JLT     sumspart
-	VMOVUPS (BX)(R14*1), Z5
-	VMOVUPS (SI)(R14*1), Z6
-	VSUBPS  Z1, Z5, Z5
-	VMULPS  Z2, Z5, Z5
-	TESTQ   DI, DI
-	JZ      without00000001
-	VMULPS  Z6, Z5, Z7
-	VMOVUPS (DI)(R14*1), Z8
-	VADDPS  Z8, Z7, Z7
-	VMOVUPS Z7, (DI)(R14*1)
+sumsseveral:
+	CMPQ       R13, $0x00000040
+	JLT        sumsone
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Z5
+	VMOVUPS    (SI)(R14*1), Z6
+	VSUBPS     Z1, Z5, Z5
+	VMULPS     Z2, Z5, Z5
+	TESTQ      DI, DI
+	JZ         without00000001
+	VMULPS     Z6, Z5, Z7
+	VMOVUPS    (DI)(R14*1), Z8
+	VADDPS     Z8, Z7, Z7
+	VMOVUPS    Z7, (DI)(R14*1)
 
 without00000001:
 	TESTQ   R8, R8
@@ -11712,18 +11725,139 @@ without00000001:
 	VMOVUPS Z7, (R8)(R14*1)
 
 without00000002:
-	VMOVUPS       (R9)(R14*1), Z7
-	VMULPS        Z6, Z7, Z7
+	VMOVUPS    (R9)(R14*1), Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z7, Z5, Z5
+	PREFETCHT1 64(DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 64(BX)(R15*1)
+	VMOVUPS    64(BX)(R14*1), Z6
+	VMOVUPS    64(SI)(R14*1), Z8
+	VSUBPS     Z1, Z6, Z6
+	VMULPS     Z2, Z6, Z6
+	TESTQ      DI, DI
+	JZ         without00000003
+	VMULPS     Z8, Z6, Z9
+	VMOVUPS    64(DI)(R14*1), Z10
+	VADDPS     Z10, Z9, Z9
+	VMOVUPS    Z9, 64(DI)(R14*1)
+
+without00000003:
+	TESTQ   R8, R8
+	JZ      without00000004
+	VMOVUPS 64(R8)(R14*1), Z9
+	VADDPS  Z8, Z9, Z9
+	VMOVUPS Z9, 64(R8)(R14*1)
+
+without00000004:
+	VMOVUPS     64(R9)(R14*1), Z9
+	VMULPS      Z8, Z9, Z9
+	VADDPS      Z9, Z7, Z7
+	VFMADD231PS Z9, Z6, Z5
+	PREFETCHT1  128(DX)(R14*1)
+	LEAQ        (R14)(R12*1), R15
+	PREFETCHT1  128(BX)(R15*1)
+	VMOVUPS     128(BX)(R14*1), Z6
+	VMOVUPS     128(SI)(R14*1), Z8
+	VSUBPS      Z1, Z6, Z6
+	VMULPS      Z2, Z6, Z6
+	TESTQ       DI, DI
+	JZ          without00000005
+	VMULPS      Z8, Z6, Z9
+	VMOVUPS     128(DI)(R14*1), Z10
+	VADDPS      Z10, Z9, Z9
+	VMOVUPS     Z9, 128(DI)(R14*1)
+
+without00000005:
+	TESTQ   R8, R8
+	JZ      without00000006
+	VMOVUPS 128(R8)(R14*1), Z9
+	VADDPS  Z8, Z9, Z9
+	VMOVUPS Z9, 128(R8)(R14*1)
+
+without00000006:
+	VMOVUPS     128(R9)(R14*1), Z9
+	VMULPS      Z8, Z9, Z9
+	VADDPS      Z9, Z7, Z7
+	VFMADD231PS Z9, Z6, Z5
+	PREFETCHT1  192(DX)(R14*1)
+	LEAQ        (R14)(R12*1), R15
+	PREFETCHT1  192(BX)(R15*1)
+	VMOVUPS     192(BX)(R14*1), Z6
+	VMOVUPS     192(SI)(R14*1), Z8
+	VSUBPS      Z1, Z6, Z6
+	VMULPS      Z2, Z6, Z6
+	TESTQ       DI, DI
+	JZ          without00000007
+	VMULPS      Z8, Z6, Z9
+	VMOVUPS     192(DI)(R14*1), Z10
+	VADDPS      Z10, Z9, Z9
+	VMOVUPS     Z9, 192(DI)(R14*1)
+
+without00000007:
+	TESTQ   R8, R8
+	JZ      without00000008
+	VMOVUPS 192(R8)(R14*1), Z9
+	VADDPS  Z8, Z9, Z9
+	VMOVUPS Z9, 192(R8)(R14*1)
+
+without00000008:
+	VMOVUPS       192(R9)(R14*1), Z9
+	VMULPS        Z8, Z9, Z9
+	VADDPS        Z9, Z7, Z7
+	VFMADD231PS   Z9, Z6, Z5
 	VEXTRACTF64X4 $0x01, Z7, Y6
 	VCVTPS2PD     Y7, Z7
 	VCVTPS2PD     Y6, Z6
-	VEXTRACTF64X4 $0x01, Z5, Y8
-	VCVTPS2PD     Y5, Z5
-	VCVTPS2PD     Y8, Z8
+	VADDPD        Z6, Z7, Z7
 	VADDPD        Z7, Z3, Z3
-	VADDPD        Z6, Z3, Z3
-	VFMADD231PD   Z7, Z5, Z4
-	VFMADD231PD   Z6, Z8, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z5, Z5
+	VADDPD        Z5, Z4, Z4
+	ADDQ          $0x00000100, R14
+	SUBQ          $0x00000040, R13
+	JMP           sumsseveral
+
+sumsone:
+	CMPQ       R13, $0x10
+	JLT        sumspart
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Z5
+	VMOVUPS    (SI)(R14*1), Z6
+	VSUBPS     Z1, Z5, Z5
+	VMULPS     Z2, Z5, Z5
+	TESTQ      DI, DI
+	JZ         without00000009
+	VMULPS     Z6, Z5, Z7
+	VMOVUPS    (DI)(R14*1), Z8
+	VADDPS     Z8, Z7, Z7
+	VMOVUPS    Z7, (DI)(R14*1)
+
+without00000009:
+	TESTQ   R8, R8
+	JZ      without0000000a
+	VMOVUPS (R8)(R14*1), Z7
+	VADDPS  Z6, Z7, Z7
+	VMOVUPS Z7, (R8)(R14*1)
+
+without0000000a:
+	VMOVUPS       (R9)(R14*1), Z7
+	VMULPS        Z6, Z7, Z7
+	VMULPS        Z7, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z7, Y6
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        Z7, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z5, Z5
+	VADDPD        Z5, Z4, Z4
 	ADDQ          $0x40, R14
 	SUBQ          $0x10, R13
 	JMP           sumsone
@@ -11731,37 +11865,40 @@ without00000002:
 sumspart:
 	TESTQ     R13, R13
 	JZ        sumsend
+	LEAQ      (R14)(R12*1), R13
 	VMOVUPS.Z (BX)(R14*1), K1, Z5
 	VMOVUPS.Z (SI)(R14*1), K1, Z6
 	VSUBPS    Z1, Z5, Z5
 	VMULPS    Z2, Z5, Z5
 	TESTQ     DI, DI
-	JZ        without00000003
+	JZ        without0000000b
 	VMULPS    Z6, Z5, Z7
 	VMOVUPS.Z (DI)(R14*1), K1, Z8
 	VADDPS    Z8, Z7, Z7
 	VMOVUPS   Z7, K1, (DI)(R14*1)
 
-without00000003:
+without0000000b:
 	TESTQ     R8, R8
-	JZ        without00000004
+	JZ        without0000000c
 	VMOVUPS.Z (R8)(R14*1), K1, Z7
 	VADDPS    Z6, Z7, Z7
 	VMOVUPS   Z7, K1, (R8)(R14*1)
 
-without00000004:
+without0000000c:
 	VMOVUPS.Z     (R9)(R14*1), K1, Z7
 	VMULPS        Z6, Z7, Z7
+	VMOVAPS.Z     Z5, K1, Z5
+	VMULPS        Z7, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z7, Y6
 	VCVTPS2PD     Y7, Z7
 	VCVTPS2PD     Y6, Z6
-	VEXTRACTF64X4 $0x01, Z5, Y8
-	VCVTPS2PD     Y5, Z5
-	VCVTPS2PD     Y8, Z8
+	VADDPD        Z6, Z7, Z7
 	VADDPD        Z7, Z3, Z3
-	VADDPD        Z6, Z3, Z3
-	VFMADD231PD   Z7, Z5, Z4
-	VFMADD231PD   Z6, Z8, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z5, Z5
+	VADDPD        Z5, Z4, Z4
 
 sumsend:
 	TESTQ         DX, DX
@@ -11787,9 +11924,11 @@ sumsend:
 	MOVQ          CX, R13
 	XORQ          R14, R14
 
-dxone:
-	CMPQ         R13, $0x10
-	JLT          dxpart
+dxseveral:
+	CMPQ         R13, $0x00000020
+	JLT          dxone
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
 	VMOVUPS      (BX)(R14*1), Z7
 	VMOVUPS      (SI)(R14*1), Z8
 	VSUBPS       Z1, Z7, Z7
@@ -11801,11 +11940,56 @@ dxone:
 	VMULPS       Z2, Z8, Z8
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain00000005
+	JZ           plain0000000d
 	VMOVUPS      (DX)(R14*1), Z7
 	VADDPS       Z7, Z8, Z8
 
-plain00000005:
+plain0000000d:
+	VMOVUPS      Z8, (DX)(R14*1)
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   64(SI)(R15*1)
+	VMOVUPS      64(BX)(R14*1), Z7
+	VMOVUPS      64(SI)(R14*1), Z8
+	VSUBPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      64(R9)(R14*1), Z9
+	VMULPS       Z9, Z8, Z8
+	VSUBPS       Z5, Z8, Z8
+	VFNMADD231PS Z6, Z7, Z8
+	VMULPS       Z2, Z8, Z8
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000e
+	VMOVUPS      64(DX)(R14*1), Z7
+	VADDPS       Z7, Z8, Z8
+
+plain0000000e:
+	VMOVUPS Z8, 64(DX)(R14*1)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000020, R13
+	JMP     dxseveral
+
+dxone:
+	CMPQ         R13, $0x10
+	JLT          dxpart
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
+	VMOVUPS      (BX)(R14*1), Z7
+	VMOVUPS      (SI)(R14*1), Z8
+	VSUBPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      (R9)(R14*1), Z9
+	VMULPS       Z9, Z8, Z8
+	VSUBPS       Z5, Z8, Z8
+	VFNMADD231PS Z6, Z7, Z8
+	VMULPS       Z2, Z8, Z8
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000f
+	VMOVUPS      (DX)(R14*1), Z7
+	VADDPS       Z7, Z8, Z8
+
+plain0000000f:
 	VMOVUPS Z8, (DX)(R14*1)
 	ADDQ    $0x40, R14
 	SUBQ    $0x10, R13
@@ -11814,6 +11998,7 @@ plain00000005:
 dxpart:
 	TESTQ        R13, R13
 	JZ           dxend
+	LEAQ         (R14)(R12*1), R13
 	VMOVUPS.Z    (BX)(R14*1), K1, Z7
 	VMOVUPS.Z    (SI)(R14*1), K1, Z8
 	VSUBPS       Z1, Z7, Z7
@@ -11825,11 +12010,11 @@ dxpart:
 	VMULPS       Z2, Z8, Z8
 	MOVQ         add+80(FP), R13
 	TESTQ        R13, R13
-	JZ           plain00000006
+	JZ           plain00000010
 	VMOVUPS.Z    (DX)(R14*1), K1, Z1
 	VADDPS       Z1, Z8, Z8
 
-plain00000006:
+plain00000010:
 	VMOVUPS Z8, K1, (DX)(R14*1)
 
 dxend:

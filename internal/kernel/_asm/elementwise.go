@@ -74,15 +74,26 @@ func (t *target) eachQuick(c *loopCode, q *quick, body func(p place)) {
 
 // eachOf is each under labels of a name of its own. It counts n down. tail, if not nil, is the mask of the last, incomplete vector.
 func (t *target) eachOf(name string, n Register, unroll int, tail *mask, body func(p place)) {
+	t.eachGroup(name, n, unroll, tail, func(group []place) {
+		for _, p := range group {
+			body(p)
+		}
+	})
+}
+
+// eachGroup is eachOf with a body for all vectors of a round, which is then one for single ones.
+func (t *target) eachGroup(name string, n Register, unroll int, tail *mask, body func(group []place)) {
 	at := GP64()
 	XORQ(at, at)
 	if unroll > 1 {
 		Label(name + "several")
 		CMPQ(n, U32(unroll*t.lanes))
 		JLT(LabelRef(name + "one"))
+		var group []place
 		for v := range unroll {
-			body(place{t, at, v * t.bytes(), nil})
+			group = append(group, place{t, at, v * t.bytes(), nil})
 		}
+		body(group)
 		ADDQ(U32(unroll*t.bytes()), at)
 		SUBQ(U32(unroll*t.lanes), n)
 		JMP(LabelRef(name + "several"))
@@ -90,7 +101,7 @@ func (t *target) eachOf(name string, n Register, unroll int, tail *mask, body fu
 	Label(name + "one")
 	CMPQ(n, U8(t.lanes))
 	JLT(LabelRef(name + "part"))
-	body(place{t, at, 0, nil})
+	body([]place{{t, at, 0, nil}})
 	ADDQ(U8(t.bytes()), at)
 	SUBQ(U8(t.lanes), n)
 	JMP(LabelRef(name + "one"))
@@ -101,7 +112,7 @@ func (t *target) eachOf(name string, n Register, unroll int, tail *mask, body fu
 		m := t.mask(n, nil)
 		tail = &m
 	}
-	body(place{t, at, 0, tail})
+	body([]place{{t, at, 0, tail}})
 	Label(name + "end")
 }
 

@@ -23,6 +23,23 @@ func (t *target) singles(low, high, r Register) {
 	VINSERTF128(U8(1), h, r, r)
 }
 
+// prefetch brings the line at this place of a slice into the second cache, since the first one is full of the row. The processor foresees streams only
+// up to the end of a page, and a row that is read twice is a stream for half of the time; so what the second pass over a row writes, and the next row,
+// are asked for while there is work on this one.
+func (p place) prefetch(slice Register) {
+	if p.mask == nil && p.disp%64 == 0 {
+		PREFETCHT1(p.address(slice))
+	}
+}
+
+// after is the place so many bytes on.
+func (p place) after(bytes Register) place {
+	at := GP64()
+	LEAQ(Mem{Base: p.at, Index: bytes, Scale: 1}, at)
+	p.at = at
+	return p
+}
+
 // A normalized row is (x - mean) / s. The variance is the mean of squares less the square of the mean, which in float64 leaves enough digits of
 // what float32 can hold. The mean is taken off in two parts, so that one that is large against s costs no digits.
 func (t *target) layerNorm() {
@@ -44,6 +61,7 @@ func (t *target) layerNorm() {
 	}
 	MOVQ(cols, n)
 	t.eachOf("sums", n, 2, part, func(p place) {
+		p.prefetch(y)
 		low, high := t.doubles(p.load(x))
 		for i, v := range []Register{low, high} {
 			VADDPD(v, sums[i], sums[i])
@@ -70,6 +88,7 @@ func (t *target) layerNorm() {
 	VMOVSS(inverse.(VecVirtual).AsX(), Mem{Base: inverses})
 	MOVQ(cols, n)
 	t.eachOf("affine", n, 2, part, func(p place) {
+		p.after(bytes).prefetch(x)
 		d := p.load(x)
 		VSUBPS(first, d, d)
 		VSUBPS(second, d, d)
@@ -112,6 +131,10 @@ func (t *target) parts(x Register) (first, second Register) {
 	return first, t.spread(d)
 }
 
+// together is how many vectors' terms are added up in float32 before they go to the sums in float64. The terms are rounded to float32 already, and
+// turning them into float64 costs more than all else that is done with them.
+const together = 4
+
 // With g = scale dy and z = (x - mean) inverse: dx = (g - Σ g/n - z Σ g z/n) inverse, and what a row adds to the gradients of scale and shift is
 // dy z and dy. A nil slice is not computed.
 func (t *target) layerNormBack() {
@@ -139,29 +162,41 @@ func (t *target) layerNormBack() {
 	t.zero(s0)
 	t.zero(s1)
 	MOVQ(cols, n)
-	t.eachOf("sums", n, 1, part, func(p place) {
-		z, d := p.load(x), p.load(dy)
-		VSUBPS(mean, z, z)
-		VMULPS(inverse, z, z)
-		skip(dscale, func() {
-			r := t.vec()
-			VMULPS(d, z, r)
-			VADDPS(p.load(dscale), r, r)
-			p.store(r, dscale)
-		})
-		skip(dshift, func() {
-			r := p.load(dshift)
-			VADDPS(d, r, r)
-			p.store(r, dshift)
-		})
-		g := p.load(scale)
-		VMULPS(d, g, g) // 0 where the mask leaves lanes out
-		g0, g1 := t.doubles(g)
-		z0, z1 := t.doubles(z)
-		VADDPD(g0, s0, s0)
-		VADDPD(g1, s0, s0)
-		VFMADD231PD(g0, z0, s1)
-		VFMADD231PD(g1, z1, s1)
+	t.eachGroup("sums", n, together, part, func(group []place) {
+		var sums, products Register
+		for _, p := range group {
+			p.prefetch(dx)
+			p.after(bytes).prefetch(x)
+			z, d := p.load(x), p.load(dy)
+			VSUBPS(mean, z, z)
+			VMULPS(inverse, z, z)
+			skip(dscale, func() {
+				r := t.vec()
+				VMULPS(d, z, r)
+				VADDPS(p.load(dscale), r, r)
+				p.store(r, dscale)
+			})
+			skip(dshift, func() {
+				r := p.load(dshift)
+				VADDPS(d, r, r)
+				p.store(r, dshift)
+			})
+			g := p.load(scale)
+			VMULPS(d, g, g) // 0 where the mask leaves lanes out
+			p.clear(z)
+			if sums == nil {
+				sums, products = g, z
+				VMULPS(g, z, products)
+				continue
+			}
+			VADDPS(g, sums, sums)
+			VFMADD231PS(g, z, products)
+		}
+		for _, v := range [][2]Register{{sums, s0}, {products, s1}} {
+			low, high := t.doubles(v[0])
+			VADDPD(high, low, low)
+			VADDPD(low, v[1], v[1])
+		}
 	})
 	TESTQ(dx, dx)
 	JZ(LabelRef("next"))
@@ -170,7 +205,8 @@ func (t *target) layerNormBack() {
 	VDIVSD(count, product, product)
 	sums, products := t.spread(sum), t.spread(product)
 	MOVQ(cols, n)
-	t.eachOf("dx", n, 1, part, func(p place) {
+	t.eachOf("dx", n, 2, part, func(p place) {
+		p.after(bytes).prefetch(dy)
 		z, d := p.load(x), p.load(dy)
 		VSUBPS(mean, z, z)
 		VMULPS(inverse, z, z)
