@@ -163,7 +163,7 @@ func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode
 type loopCode struct {
 	t            *target
 	n, dst, a, b Register
-	x, y         Register // set by begin, for the loop's own use
+	x            Register // set by begin, for the loop's own use
 }
 
 func (t *target) elementwise() {

@@ -1,6 +1,6 @@
 package main
 
-// exp and the functions that are made of it: sigmoid, tanh, softplus and the exponential units. x = n ln 2 + r with an integer n and |r| <= ln 2 / 2;
+// exp and the functions that are made of it: softplus, the exponential units, sigmoid where it is small; and tanh, in pieces. x = n ln 2 + r with an integer n and |r| <= ln 2 / 2;
 // p(r) = exp(r) - 1 is r + r² Q(r) with a polynomial Q of degree 4, minimax in the relative error of exp (3.2e-9). ln 2 is split so that the product
 // of its first part with n is exact. n comes from adding 1.5·2^23, after which it stands in the low bits of the sum.
 
@@ -347,7 +347,7 @@ func (t *target) signed(x Register) Register {
 	return r
 }
 
-// sigmoid is 1/(1+exp(-x)) for -x and x below expLow: e/(1+e) or 1/(1+e) with e = exp(-|x|), corrected.
+// sigmoid is 1/(1+exp(-x)), for what the shortcut leaves: e/(1+e) or 1/(1+e) with e = exp(-|x|), corrected.
 func (ns *numbers) sigmoid(x Register) Register {
 	t := ns.t
 	e, d := t.signed(x), t.vec()
@@ -422,10 +422,9 @@ func (t *target) exponentials() {
 		p.store(x, c.dst)
 	})
 
-	sigmoidNumbers := func(c *loopCode) { ns = t.numbers(20, expLow, 1, 1.457, -0.5).holdExp() }
-	t.loop("Sigmoid", "dst[i] = 1/(1+exp(-a[i]))", 2, sigmoidNumbers, func(c *loopCode, p place) {
-		p.store(ns.sigmoid(p.load(c.a)), c.dst)
-	})
+	share := t.sigmoidShare()
+	share.loop("Sigmoid", "dst[i] = 1/(1+exp(-a[i]))", func(c *loopCode, x Register) Register { return share.ns.sigmoid(x) },
+		func(x, r Register) Register { return share.ns.share(x, r) })
 
 	t.hyperbolicTangent()
 	t.logarithm()

@@ -2,9 +2,10 @@ package main
 
 // erf, and the units that multiply x by a share between 0 and 1: GELU in both forms and SiLU, with their derivatives.
 //
-// All of them are max(x, 0) - T(|x|) with T(a) = a S(a), S(a) the share of -a, which keeps its relative precision where it is small: for GELU
-// S(a) = Φ(-a) and T(a) = exp(-a²/2) K(a) with K in pieces, for the others S = e/(1+e) with e = exp(-z), z = a for SiLU. The derivative is D(a)
-// below 0 and 1 - D(a) above, D = S - a S', for GELU too exp(-a²/2) times a function in pieces.
+// All of them are max(x, 0) - T(|x|) with T(a) = a S(a), S(a) the share of -a, which keeps its relative precision where it is small. Up to a bound T is
+// a polynomial in each of some pieces, and beyond it made of exp: for GELU S(a) = Φ(-a) and T(a) = exp(-a²/2) K(a) with K in pieces, for the others
+// S = e/(1+e) with e = exp(-z), z = a for SiLU. The derivative is D(a) below 0 and 1 - D(a) above, D = S - a S', for GELU exp(-a²/2) times a function
+// in pieces. Sigmoid is S of SiLU.
 
 import (
 	"math"
@@ -209,20 +210,25 @@ func (ns *numbers) minusPolynomial(a Register) (z, low Register) {
 	return z, low
 }
 
-// unit writes max(x, 0) - T.
+// unit is max(x, 0) - T.
 func (t *target) unit(x, product Register) Register {
 	zero := t.vec()
 	t.zero(zero)
-	VMAXPS(x, zero, x)
+	VPMAXSD(x, zero, x) // the greater one in float32 too; a NaN is in product
 	VSUBPS(product, x, x)
 	return x
 }
 
-// slope is d where x is negative, else 1-d, times dy.
-func (ns *numbers) slope(x, d, dy Register) Register {
+// share is d where x is negative, else 1-d.
+func (ns *numbers) share(x, d Register) Register {
 	r := ns.copy(1)
 	VSUBPS(d, r, r)
-	r = ns.t.negative(x, d, r)
+	return ns.t.negative(x, d, r)
+}
+
+// slope is d where x is negative, else 1-d, times dy.
+func (ns *numbers) slope(x, d, dy Register) Register {
+	r := ns.share(x, d)
 	VMULPS(dy, r, r)
 	return r
 }
@@ -247,11 +253,74 @@ func (t *target) derivative(name, does string, begin func(c *loopCode), q *quick
 	}
 }
 
-// normalUnit writes GELU and its derivative. For a up to a bound T comes from pieces alone, whose index is a polynomial of a, rounded; beyond it, where
-// few numbers are, and for the derivative from the bell.
+// A shortcut is T or S from pieces alone up to a bound, which all but few numbers keep. The index of a piece is a polynomial of a, rounded.
+type shortcut struct {
+	t                    *target
+	name                 string
+	pieces               pieces
+	high, square, linear float32
+	pick                 *picker
+	ns                   *numbers
+}
+
+func (t *target) shortcut(name string, wide, narrow shortcut) *shortcut {
+	s := narrow
+	if t.wide() {
+		s = wide
+	}
+	s.t, s.name = t, name
+	return &s
+}
+
+// begin loads the tables, and gives the numbers that stand in registers.
+func (s *shortcut) begin() *numbers {
+	s.pick = s.t.picker(s.name, s.pieces, 7)
+	s.ns = s.t.numbers(2, s.high, shifter)
+	if s.t.wide() {
+		s.ns.left = 2
+		s.ns.hold(s.square, s.linear)
+	}
+	return s.ns
+}
+
+// near is the function at |x|, or at the bound where that is less.
+func (s *shortcut) near(x Register) Register {
+	t, ns := s.t, s.ns
+	a := t.absolute(x)
+	VMINPS(a, ns.register(s.high), a)
+	t.turn()
+	v, index := ns.copy(s.linear), ns.copy(shifter)
+	VFMADD231PS(ns.of(s.square), a, v)
+	t.turn()
+	VFMADD231PS(v, a, index)
+	t.turn()
+	r, _ := s.pick.powers(a, index, nil, false)
+	return r
+}
+
+// all is near, but where x is below the bound it is what far gives there.
+func (s *shortcut) all(x Register, far func() Register) Register {
+	r, f := s.near(x), far()
+	s.t.where(lessThan, x, number(-s.high), r, f)
+	return r
+}
+
+// loop writes a function of T or S: finish makes the result of x and that, and overwrites both.
+func (s *shortcut) loop(name, does string, far func(c *loopCode, x Register) Register, finish func(x, r Register) Register) {
+	s.t.loopQuick(name, does, 0, func(c *loopCode) { s.begin() }, &quick{4, -s.high, func(c *loopCode, x Register, p place) {
+		r := s.near(x)
+		p.store(finish(p.load(c.a), r), c.dst) // x loaded anew: registers are few
+	}}, func(c *loopCode, p place) {
+		x := p.load(c.a)
+		r := s.all(x, func() Register { return far(c, x) })
+		p.store(finish(x, r), c.dst)
+	})
+}
+
+// normalUnit writes GELU and its derivative. Beyond the shortcut, and for the derivative, T comes from the bell.
 func (t *target) normalUnit() {
 	var ns *numbers
-	var pick, direct *picker
+	var pick *picker
 	begin := func(name string, wide, narrow pieces) func(c *loopCode) {
 		return func(c *loopCode) {
 			if t.wide() {
@@ -270,54 +339,12 @@ func (t *target) normalUnit() {
 		t.scale(r, two)
 		return r
 	}
-	// T of the size of x, as if it were no larger than the bound.
-	high, square, linear := float32(5.5), float32(0.120330579), float32(0.7)
-	if t.wide() {
-		high, square, linear = 6, 0.246944444, 1.1
-	}
-	near := func(x Register) Register {
-		a := t.absolute(x)
-		VMINPS(a, ns.register(high), a)
-		t.turn()
-		v, index := ns.copy(linear), ns.copy(shifter)
-		VFMADD231PS(ns.of(square), a, v)
-		t.turn()
-		VFMADD231PS(v, a, index)
-		t.turn()
-		r, _ := direct.powers(a, index, nil, false)
-		return r
-	}
-	store := func(c *loopCode, x, product Register, p place) {
-		zero := t.vec()
-		t.zero(zero)
-		VPMAXSD(x, zero, x) // the greater one in float32 too; a NaN is in product
-		VSUBPS(product, x, x)
-		p.store(x, c.dst)
-	}
-	t.loopQuick("GELU", "dst[i] = a[i] Φ(a[i])", 0, func(c *loopCode) {
-		direct = t.picker("below", t.pieces(belowPieces16, belowPieces8), 9)
-		pick = t.picker("bell", t.pieces(bellPieces16, bellPieces8), 0)
-		ns = t.numbers(2, high, shifter)
-		if t.wide() {
-			ns.left = 2
-			ns.hold(square, linear)
-		}
-	}, &quick{4, -high, func(c *loopCode, x Register, p place) {
-		r := near(x)
-		store(c, p.load(c.a), r, p) // loaded anew: registers are few
-	}}, func(c *loopCode, p place) {
-		x := p.load(c.a)
-		var r, far Register
-		t.abreast(2, func(way int) {
-			if way == 0 {
-				r = near(x)
-			} else {
-				far = anywhere(x, true)
-			}
-		})
-		t.where(lessThan, x, number(-high), r, far)
-		store(c, x, r, p)
-	})
+	short := t.shortcut("below", shortcut{pieces: belowPieces16, high: 6, square: 0.246944444, linear: 1.1},
+		shortcut{pieces: belowPieces8, high: 5.5, square: 0.120330579, linear: 0.7})
+	short.loop("GELU", "dst[i] = a[i] Φ(a[i])", func(c *loopCode, x Register) Register {
+		pick, ns = t.picker("bell", t.pieces(bellPieces16, bellPieces8), 0), short.ns
+		return anywhere(x, true)
+	}, t.unit)
 	t.derivative("GELUBack", "b[i] (Φ(a[i]) + a[i] φ(a[i]))", begin("bellSlope", bellSlopePieces16, bellSlopePieces8), &quick{vectors: bellAbreast, bound: geluNormal},
 		func(c *loopCode, x Register, p place, quick bool) Register {
 			if !quick {
@@ -368,15 +395,17 @@ func (t *target) normalDistribution() {
 		VMINPS(a, ns.register(high), a)
 		return a
 	}
-	product := func(x Register, d declining) Register {
+	product := func(d declining) Register {
 		t.scale(d.raw, d.two)
-		return t.unit(x, d.raw)
+		return d.raw
 	}
-	t.loop("SiLU", "dst[i] = a[i]/(1+exp(-a[i]))", 1, unit, func(c *loopCode, p place) {
-		x := p.load(c.a)
+	silu := t.shortcut("silu", shortcut{pieces: siluPieces16, high: 17.4, square: -0.0109063284, linear: 1.08},
+		shortcut{pieces: siluPieces8, high: 17.4, square: -0.00623794425, linear: 0.539})
+	silu.loop("SiLU", "dst[i] = a[i]/(1+exp(-a[i]))", func(c *loopCode, x Register) Register {
+		ns = silu.ns
 		a := bounded(x, siluHigh)
-		p.store(product(x, ns.decline(t.signed(a), nil, a)), c.dst)
-	})
+		return product(ns.decline(t.signed(a), nil, a))
+	}, t.unit)
 	// D = q (1 - a (1-q) z'), with z' the derivative of z.
 	sloped := func(c *loopCode, x, a, dz Register, p place, d declining) Register {
 		r, one := t.vec(), ns.register(1)
@@ -394,12 +423,14 @@ func (t *target) normalDistribution() {
 		a := bounded(x, siluHigh)
 		return sloped(c, x, a, nil, p, ns.decline(t.signed(a), nil, nil))
 	})
-	t.loop("GELUTanh", "dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³)))", 1, unit, func(c *loopCode, p place) {
-		x := p.load(c.a)
+	gelu := t.shortcut("geluTanh", shortcut{pieces: geluTanhPieces16, high: 5.2, square: 0.245931953, linear: 1.7},
+		shortcut{pieces: geluTanhPieces8, high: 5, square: 0.1696, linear: 0.65})
+	gelu.loop("GELUTanh", "dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³)))", func(c *loopCode, x Register) Register {
+		ns = gelu.ns
 		a := bounded(x, geluTanhHigh)
 		z, low := ns.minusPolynomial(a)
-		p.store(product(x, ns.decline(z, low, a)), c.dst)
-	})
+		return product(ns.decline(z, low, a))
+	}, t.unit)
 	t.derivative("GELUTanhBack", "b[i] times the derivative of GELUTanh at a[i]", unit, nil, func(c *loopCode, x Register, p place, _ bool) Register {
 		a := bounded(x, geluTanhHigh)
 		z, low := ns.minusPolynomial(a)
@@ -408,11 +439,19 @@ func (t *target) normalDistribution() {
 		VFMADD231PS(number(3*geluB), s, dz)
 		return sloped(c, x, a, dz, p, ns.decline(z, low, nil))
 	})
-	t.derivative("SoftplusBack", "b[i]/(1+exp(-a[i]))", func(c *loopCode) {
-		ns = t.numbers(20, expLow, 1, 1.457, -0.5).holdExp()
-	}, nil, func(c *loopCode, x Register, p place, _ bool) Register {
-		r := ns.sigmoid(x)
-		VMULPS(p.load(c.b), r, r)
-		return r
-	})
+	share := t.sigmoidShare()
+	t.derivative("SoftplusBack", "b[i]/(1+exp(-a[i]))", func(c *loopCode) { share.begin() }, &quick{vectors: 4, bound: -share.high},
+		func(c *loopCode, x Register, p place, quick bool) Register {
+			if quick {
+				r := share.near(x)
+				return share.ns.slope(p.load(c.a), r, p.load(c.b))
+			}
+			return share.ns.slope(x, share.all(x, func() Register { return share.ns.sigmoid(x) }), p.load(c.b))
+		})
+}
+
+// sigmoidShare is 1/(1+exp(|x|)).
+func (t *target) sigmoidShare() *shortcut {
+	return t.shortcut("sigmoid", shortcut{pieces: sigmoidPieces16, high: 17.4, square: -0.00171092615, linear: 0.92},
+		shortcut{pieces: sigmoidPieces8, high: 17.4, square: -0.00250231206, linear: 0.474})
 }
