@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/descent-go/descent/engine"
@@ -8,12 +9,14 @@ import (
 )
 
 // Dense is a fully connected layer: y = x Wᵀ + b, for a row x of any shape, read as one vector. It is the survey's x_j = Σ y_i w_ij with the
-// bias as a weight of its own. Parameters: weight [Units, inputs], as PyTorch stores it; bias [Units], initially zero.
+// bias as a weight of its own. Parameters: weight [Units, inputs], as PyTorch stores it; bias [Units], initially zero as in Keras and Flax, not
+// uniform in ±1/sqrt(inputs) as in PyTorch.
 type Dense struct {
-	Units  int         `spec:",arg,min=1,required" help:"number of outputs"`
-	NoBias bool        `help:"leave the bias out"`
-	Init   engine.Init `help:"initial weights; glorot if not given"`
-	Head   bool        `help:"this layer gives the network's answer: its weight has the role output"`
+	Units    int         `spec:",arg,min=1,required" help:"number of outputs"`
+	NoBias   bool        `help:"leave the bias out"`
+	Init     engine.Init `help:"initial weights; glorot if not given"`
+	BiasInit engine.Init `help:"initial biases, whose fans are both the number of outputs; zero if not given"`
+	Head     bool        `help:"this layer gives the network's answer: its weight has the role output"`
 }
 
 // Build implements [Layer].
@@ -31,17 +34,24 @@ func (l Dense) Build(g *engine.Graph, x ...engine.Value) engine.Value {
 		g.Fail(fmt.Errorf("dense: its input is an index below %d; numbers are wanted (an embedding or one-hot columns make some)", t.Below))
 		return engine.Value{}
 	}
+	if l.NoBias && l.BiasInit != nil {
+		g.Fail(errors.New("dense: initial biases (bias_init) are given for a layer without a bias (no_bias); set one of the two"))
+		return engine.Value{}
+	}
 	inputs := t.Shape.Size()
-	init, role := l.Init, engine.Weight
+	init, biasInit, role := l.Init, l.BiasInit, engine.Weight
 	if init == nil {
 		init = Glorot{}
+	}
+	if biasInit == nil {
+		biasInit = Constant(0)
 	}
 	if l.Head {
 		role = engine.Output
 	}
 	in := []engine.Value{g.Reshape(v, engine.Shape{inputs}), g.Param("weight", engine.Shape{l.Units, inputs}, role, init)}
 	if !l.NoBias {
-		in = append(in, g.Param("bias", engine.Shape{l.Units}, engine.Bias, Constant(0)))
+		in = append(in, g.Param("bias", engine.Shape{l.Units}, engine.Bias, biasInit))
 	}
 	return g.Apply(DenseOp{}, in...)
 }

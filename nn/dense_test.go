@@ -103,3 +103,21 @@ func TestDensePieces(t *testing.T) {
 		}
 	}
 }
+
+func TestDenseBiasesStartAsTheyAreTold(t *testing.T) {
+	for _, c := range []struct {
+		init engine.Init
+		want []float64
+	}{{nil, []float64{0, 0, 0}}, {Constant(0.25), []float64{0.25, 0.25, 0.25}}} {
+		g := engine.NewGraph()
+		g.Output("y", Dense{Units: 3, Init: Constant(1), BiasInit: c.init}.Build(g, g.Input(engine.Field{Name: "x", Type: vector(2)})))
+		p, err := engine.Compile(g, engine.Options{Precision: engine.Float64, Rows: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := p.Weights().Keep()
+		if w[0].At(0) != 1 || !slices.Equal(w[1].F64, c.want) {
+			t.Errorf("%v: weight %v, bias %v, want 1 and %v", c.init, w[0].At(0), w[1].F64, c.want)
+		}
+	}
+}

@@ -24,6 +24,7 @@ func TestDescriptionsRoundTrip(t *testing.T) {
 		"reshape(1, 28, -1)":                                Reshape{[]int{1, 28, -1}},
 		"layernorm(last=true)":                              LayerNorm{true, 1e-5},
 		"embedding(8, init=orthogonal(gain=2))":             Embedding{8, Orthogonal{2}},
+		"dense(4, bias_init=uniform(-0.5, 0.5))":            Dense{Units: 4, BiasInit: Uniform{-0.5, 0.5}},
 		"dense(4, init=sparse(3))":                          Dense{Units: 4, Init: Sparse{3, 1}},
 		"dense(4, init=truncated_normal)":                   Dense{Units: 4, Init: TruncatedNormal{SD: 0.05}},
 		"dense(4, init=he(fan_out=true))":                   Dense{Units: 4, Init: He{FanOut: true}},

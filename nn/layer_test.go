@@ -192,6 +192,7 @@ func TestErrorsNamePlaceFoundAndWanted(t *testing.T) {
 		{"get of nothing", Sequence{Sequence{Get("xx")}}, []string{`"sequence1"`, `"xx"`, "picture"}},
 		{"nil layer", Sequence{ReLU{}, nil}, []string{"layer 2 is nil"}},
 		{"nil branch", Sequence{Add{[]Layer{ReLU{}, nil}}}, []string{`"add1"`, "branch 2 is nil"}},
+		{"biases of none", Sequence{Dense{Units: 2, NoBias: true, BiasInit: Constant(1)}}, []string{`"dense1"`, "bias_init", "no_bias"}},
 		{"units", Sequence{Dense{}}, []string{`"dense1"`, "units is 0", "at least 1"}},
 		{"units of a hidden layer", MLP{Units: []int{4, -1}}, []string{"layer 2", "-1 units"}},
 		{"index into dense", Sequence{Get("i"), Dense{Units: 2}}, []string{`"dense1"`, "index below 5", "embedding"}},

@@ -96,28 +96,16 @@ func (w workload) flop() float64 {
 // model is the network. Weights and biases start uniform in ±1/sqrt(fan-in), as the peers' do.
 func (w workload) model() nn.Layer {
 	var layers nn.Sequence
-	hidden, classes := w.widths[1:len(w.widths)-1], w.widths[len(w.widths)-1]
-	for _, units := range hidden {
-		layers = append(layers, uniformDense{units: units}, nn.ReLU{})
+	last := len(w.widths) - 1
+	for i, units := range w.widths[1:] {
+		limit := 1 / math.Sqrt(float64(w.widths[i]))
+		init := nn.Uniform{Low: -limit, High: limit}
+		layers = append(layers, nn.Dense{Units: units, Init: init, BiasInit: init, Head: i+1 == last})
+		if i+1 < last {
+			layers = append(layers, nn.ReLU{})
+		}
 	}
-	return append(layers, uniformDense{units: classes, head: true})
-}
-
-// uniformDense is [nn.Dense] with biases that start like its weights.
-type uniformDense struct {
-	units int
-	head  bool
-}
-
-// Build implements [nn.Layer].
-func (l uniformDense) Build(g *engine.Graph, x ...engine.Value) engine.Value {
-	inputs := g.Type(x[0]).Shape.Size()
-	limit := 1 / math.Sqrt(float64(inputs))
-	role, init := engine.Weight, nn.Uniform{Low: -limit, High: limit}
-	if l.head {
-		role = engine.Output
-	}
-	return g.Apply(nn.DenseOp{}, g.Reshape(x[0], engine.Shape{inputs}), g.Param("weight", engine.Shape{l.units, inputs}, role, init), g.Param("bias", engine.Shape{l.units}, engine.Bias, init))
+	return layers
 }
 
 // trial says how a workload is trained.
