@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// What decides about a training's bits, from the split of the rows to the metric that picks the best weights, rounds each product before it
-// is added to something, so that all processors agree. The language lets a compiler fuse the two, across statements too, unless the product is
-// converted: float64(a*b) + c. arm64 is a target whose compiler does it.
+// What decides about a training's bits, from the split of the rows to the metric that picks the best weights, and the intervals that are told of
+// them, round each product before it is added to something, so that all processors agree. The language lets a compiler fuse the two, across
+// statements too, unless the product is converted: float64(a*b) + c. arm64 is a target whose compiler does it.
 func TestNothingIsFused(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles for another processor")
 	}
 	multiplication, fused := regexp.MustCompile(`\tFN?MUL[SD]\t`), regexp.MustCompile(`\tFN?M(ADD|SUB)[SD]\t`)
 	place := regexp.MustCompile(`\(([^)]+\.go:\d+)\)`)
-	for _, room := range []string{"data", "engine", "internal/kernel", "internal/rng", "metric", "nn", "optim", "prep", "train"} {
+	for _, room := range []string{"data", "engine", "internal/kernel", "internal/rng", "internal/stats", "metric", "nn", "optim", "prep", "train"} {
 		t.Run(room, func(t *testing.T) {
 			cmd := exec.Command("go", "build", "-gcflags=-S", "./"+room)
 			cmd.Env = append(cmd.Environ(), "GOARCH=arm64", "GOOS=linux", "CGO_ENABLED=0")

@@ -28,7 +28,7 @@ func Bootstrap(x []float64, statistic func([]float64) float64, resamples int, le
 		}
 		values[r] = statistic(sample)
 	}
-	tail := (1 - level) / 2
+	tail := float64((1 - level) / 2)
 	slices.Sort(values)
 	return sortedQuantile(values, tail), sortedQuantile(values, 1-tail)
 }
@@ -61,7 +61,7 @@ func sortedQuantile(x []float64, q float64) float64 {
 	if math.IsNaN(x[0]) {
 		return math.NaN()
 	}
-	at := q * float64(len(x)-1)
+	at := float64(q * float64(len(x)-1))
 	i := min(int(at), len(x)-1)
 	low, high := x[i], x[min(i+1, len(x)-1)]
 	if low == high { // interpolation would round

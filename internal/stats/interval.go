@@ -22,8 +22,8 @@ func Wilson(k, n, level float64) (low, high float64) {
 	}
 	k = min(max(k, 0), n)
 	p := k / n
-	center := (p + z2/2) / (1 + z2)
-	half := z / (1 + z2) * math.Sqrt((p*(1-p)+z2/4)/n)
+	center := (p + float64(z2/2)) / (1 + z2)
+	half := float64(z / (1 + z2) * math.Sqrt((float64(p*(1-p))+float64(z2/4))/n))
 	// Rounding must not carry the bounds over p or 1.
 	high = min(1, max(p, center+half))
 	// center-half would lose its digits for small k: the two roots multiply to p²/(1+z²/n).

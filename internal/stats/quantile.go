@@ -3,7 +3,8 @@ package stats
 import "math"
 
 // This file holds the quantiles of the normal and of Student's t distribution. Each is solved from its tail
-// probability, which is what is small and must keep its digits; quantiles above 1/2 follow by symmetry.
+// probability, which is what is small and must keep its digits; quantiles above 1/2 follow by symmetry. Products are converted before they are
+// added to something, so that no target fuses the two.
 
 // NormalQuantile returns z with P(Z <= z) = p for a standard normal Z. p = 0 and 1 give infinities, p outside them
 // gives NaN. Its error is below 1e-12 of its size.
@@ -20,12 +21,14 @@ func NormalQuantile(p float64) float64 {
 	}
 	// Formula 26.2.23 of M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions (1964): error < 4.5e-4.
 	t := math.Sqrt(-2 * math.Log(p))
-	z := t - (2.515517+t*(0.802853+t*0.010328))/(1+t*(1.432788+t*(0.189269+t*0.001308)))
+	above := 2.515517 + float64(t*(0.802853+float64(t*0.010328)))
+	below := 1 + float64(t*(1.432788+float64(t*(0.189269+float64(t*0.001308)))))
+	z := t - above/below
 	// Halley's method on the upper tail triples the digits each time. The slope is the density, -exp(-z²/2)/√(2π).
 	for range 3 {
 		root := math.Exp(z * z / 4) // its square can overflow
-		e := (0.5*math.Erfc(z/math.Sqrt2) - p) * math.Sqrt(2*math.Pi) * root * root
-		z += e / (1 - z*e/2)
+		e := (float64(0.5*math.Erfc(z/math.Sqrt2)) - p) * math.Sqrt(2*math.Pi) * root * root
+		z += e / (1 - float64(z*e/2))
 	}
 	return -z
 }
@@ -48,8 +51,11 @@ func StudentQuantile(p, df float64) float64 {
 	if df > 1e5 {
 		// Formula 26.7.5 of Abramowitz and Stegun, to its third term: what is left out is below 1e-15 for |z| < 7 and
 		// below 1e-10 for every p, while the continued fraction of studentTail loses digits with growing df.
-		z2 := z * z
-		return -z * (1 + ((z2+1)/4+(((5*z2+16)*z2+3)/96+(((3*z2+19)*z2+17)*z2-15)/384/df)/df)/df)
+		z2 := float64(z * z)
+		first := float64((z2 + 1) / 4)
+		second := (float64((float64(5*z2)+16)*z2) + 3) / 96
+		third := (float64((float64((float64(3*z2)+19)*z2)+17)*z2) - 15) / 384
+		return -z * (1 + (first+(second+third/df)/df)/df)
 	}
 	// The normal quantile lies below the root; doubling comes within a factor of 2. From there Newton's method on the
 	// logarithm of the tail needs few steps, however small the tail is.
@@ -74,15 +80,15 @@ func studentTail(t, df float64) float64 {
 	if math.IsInf(t, 1) {
 		return 0
 	}
-	x := df / (df + t*t)
+	x := df / (df + float64(t*t))
 	y := 1 / (1 + df/t/t) // 1-x without cancellation
-	a, b := df/2, 0.5
-	front := math.Exp(logX(x, y)*a+0.5*math.Log(y)+logGammaRatio(a)) / math.Sqrt(math.Pi)
+	a, b := float64(df/2), 0.5
+	front := math.Exp(float64(logX(x, y)*a)+float64(0.5*math.Log(y))+logGammaRatio(a)) / math.Sqrt(math.Pi)
 	// The fraction converges fast on one side only; the other one is its complement.
 	if x < (a+1)/(a+b+2) {
 		return 0.5 * front / a * betaFraction(a, b, x)
 	}
-	return 0.5 * (1 - front/b*betaFraction(b, a, y))
+	return 0.5 * (1 - float64(front/b*betaFraction(b, a, y)))
 }
 
 // logX is the logarithm of x = 1-y from the one of the two that has the digits.
@@ -95,7 +101,7 @@ func logX(x, y float64) float64 {
 
 // studentDensity returns the density at t.
 func studentDensity(t, df float64) float64 {
-	return math.Exp(logGammaRatio(df/2)-(df+1)/2*math.Log1p(t/df*t)) / math.Sqrt(df*math.Pi)
+	return math.Exp(logGammaRatio(df/2)-float64((df+1)/2*math.Log1p(t/df*t))) / math.Sqrt(df*math.Pi)
 }
 
 // logGammaRatio returns log(Γ(a+1/2) / Γ(a)). For large a the difference of two large logarithms has no digits left,
@@ -107,7 +113,8 @@ func logGammaRatio(a float64) float64 {
 		return above - below
 	}
 	r := 1 / (a * a)
-	return 0.5*math.Log(a) - (1.0/8-r*(1.0/192-r*(1.0/640-r*17.0/14336)))/a
+	series := 1.0/8 - float64(r*(1.0/192-float64(r*(1.0/640-float64(r*17.0/14336)))))
+	return float64(0.5*math.Log(a)) - series/a
 }
 
 // betaFraction is the continued fraction of the incomplete beta function (NIST Digital Library of Mathematical
@@ -125,14 +132,14 @@ func betaFraction(a, b, x float64) float64 {
 	for i := 1; i < 100000; i++ {
 		m := float64(i)
 		even := m * (b - m) * x / ((a + 2*m - 1) * (a + 2*m))
-		d = 1 / nonzero(1+even*d)
+		d = 1 / nonzero(1+float64(even*d))
 		c = nonzero(1 + even/c)
 		h *= d * c
 		odd := -(a + m) * (a + b + m) * x / ((a + 2*m) * (a + 2*m + 1))
-		d = 1 / nonzero(1+odd*d)
+		d = 1 / nonzero(1+float64(odd*d))
 		c = nonzero(1 + odd/c)
 		h *= d * c
-		if math.Abs(d*c-1) < 1e-16 {
+		if math.Abs(float64(d*c)-1) < 1e-16 {
 			break
 		}
 	}
