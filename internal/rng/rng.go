@@ -39,7 +39,7 @@ func (s Source) At(position uint64) Source {
 func (s Source) Bits(i uint64) uint64 { return mix(s.state + golden*(i+1)) }
 
 // Uniform returns number i, uniform in [0, 1) with 53 random bits.
-func (s Source) Uniform(i uint64) float64 { return float64(s.Bits(i)>>11) * 0x1p-53 }
+func (s Source) Uniform(i uint64) float64 { return float64(float64(s.Bits(i)>>11) * 0x1p-53) }
 
 // Below returns number i, uniform in 0 <= v < n. It panics when n is not positive.
 func (s Source) Below(i uint64, n int) int {
