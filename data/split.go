@@ -134,17 +134,25 @@ func hold(rows, class []int, share float64, random rng.Source) (left, held []int
 	for _, i := range rows {
 		highest = max(highest, class[i])
 	}
+	size := make([]int, highest+1)
+	for _, i := range rows {
+		size[class[i]]++
+	}
 	members := make([][]int, highest+1)
+	for c, n := range size {
+		members[c] = make([]int, 0, n)
+	}
 	for _, i := range rows {
 		members[class[i]] = append(members[class[i]], i)
 	}
-	out := make(map[int]bool)
+	out := make([]bool, len(class))
 	for c, count := range quotas(members, share) {
 		random.At(uint64(c)).Shuffle(members[c])
 		for _, i := range members[c][:count] {
 			out[i] = true
 		}
 	}
+	left = make([]int, 0, len(rows))
 	for _, i := range rows {
 		if out[i] {
 			held = append(held, i)
