@@ -273,6 +273,19 @@ func avx512CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds
 //go:noescape
 func avx512Transpose8(cols int, dst *float32, ldd int, src *float32, lds int)
 
+// avx512Transpose16 transposes 16 rows of cols values, a multiple of 4:
+//
+//	for j := range cols {
+//		for r := range 16 {
+//			dst[j*ldd+r] = src[r*lds+j]
+//		}
+//	}
+//
+// It stores one column after the other.
+//
+//go:noescape
+func avx512Transpose16(cols int, dst *float32, ldd int, src *float32, lds int)
+
 // avx512CopyTiles copies 8 rows of 8 values a tile, one tile or more:
 //
 //	for i := range tiles {

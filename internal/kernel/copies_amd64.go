@@ -49,9 +49,15 @@ func (s *strips) transposeTile(dst []float32, a side, rows int, eight bool, k in
 // transpose stores the transpose of src [rows,cols] in dst.
 func (s *strips) transpose(rows, cols int, dst []float32, ldd int, src []float32, lds int) {
 	const few = 128 // columns at a time, so that the rows of dst stay in the first cache
-	eights, fours := rows&^7, cols&^3
+	sixteens, eights, fours := 0, rows&^7, cols&^3
+	if s.transpose16 != nil && fours > 0 && !RowsCompete(lds) { // lines of sixteen rows that compete would not stay until they are used up
+		sixteens = rows &^ 15
+		for r := 0; r < sixteens; r += 16 {
+			s.transpose16(fours, &dst[r], ldd, &src[r*lds], lds)
+		}
+	}
 	for j := 0; j < fours; j += few {
-		for r := 0; r < eights; r += 8 {
+		for r := sixteens; r < eights; r += 8 {
 			s.transpose8(min(few, fours-j), &dst[j*ldd+r], ldd, &src[r*lds+j], lds)
 		}
 	}

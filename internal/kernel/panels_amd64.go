@@ -100,11 +100,12 @@ func (w *sweep) strip(i0, i1 int, at, next part) {
 		e = w.e.from(at.j)
 	}
 	a.x = a.x[i0/s.rows*a.tile+at.p*a.next:]
-	m, panel := i1-i0, side{w.kept(w.panel), 1, full}
+	m := i1 - i0
 	if w.direct {
 		s.run(m, at.w, at.k, a, b, c, w.ldc, add, e, w.soon(next, m))
 		return
 	}
+	panel := side{w.kept(w.panel), 1, full}
 	if i0 == 0 {
 		done := w.ready
 		w.ready = 0

@@ -105,7 +105,7 @@ var (
 			lanes: 16, rows: 8, across: 3, together: 1, high: maxInt, most: maxInt, depth: stripDepth, strip: avx512Strip, first: avx512First, carry: avx512Carry, turn: avx512Turn,
 			dots:     [3]func(k int, a, b *float32, ldb int, c *float32, add int){avx512Dots32, avx512Dots16, avx512Dots8},
 			rowTimes: avx512RowTimes,
-			copyRows: avx512CopyRows, copyTiles: avx512CopyTiles, transpose8: avx512Transpose8,
+			copyRows: avx512CopyRows, copyTiles: avx512CopyTiles, transpose8: avx512Transpose8, transpose16: avx512Transpose16,
 			biasRelu: avx512BiasRelu, reluDelta: avx512ReluDelta, sumDelta: avx512SumDelta,
 			merge: mergedStrips{
 				sgd:      [3]mergedStrip{avx512SGDStrip1, avx512SGDStrip2, avx512SGDStrip3},

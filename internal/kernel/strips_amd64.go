@@ -39,9 +39,10 @@ type strips struct {
 	turn  func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add, fours int, src *float32, lds int, panel *float32)
 	first func(w, k int, a *float32, ai, ap int, b *float32, bp int, c *float32, ldc, add int, panel *float32)
 
-	copyRows   func(rows, cols int, dst *float32, ldd int, src *float32, lds int)
-	copyTiles  func(tiles int, dst *float32, tile int, src *float32, lds int)
-	transpose8 func(cols int, dst *float32, ldd int, src *float32, lds int)
+	copyRows    func(rows, cols int, dst *float32, ldd int, src *float32, lds int)
+	copyTiles   func(tiles int, dst *float32, tile int, src *float32, lds int)
+	transpose16 func(cols int, dst *float32, ldd int, src *float32, lds int) // may be nil
+	transpose8  func(cols int, dst *float32, ldd int, src *float32, lds int)
 
 	// dots are the products of one row with 32, 16 and 8 columns of B transposed,
 	// rowTimes that with up to eight registers of columns.

@@ -107,12 +107,7 @@ func (t *target) transposing(width int) {
 	SHLQ(U8(2), s.lds)
 	s.lds3 = GP64()
 	LEAQ(Mem{Base: s.lds, Index: s.lds, Scale: 2}, s.lds3)
-	for row := 1; row < 4; row++ {
-		lanes, k := GP32(), K()
-		MOVL(U32(0xf<<(4*row)), lanes)
-		KMOVW(lanes, k)
-		s.quarter[row] = k
-	}
+	s.quarter = quarters()
 	if fourByFour.Base == nil {
 		fourByFour = GLOBL("fourByFour", attr.RODATA|attr.NOPTR)
 		for i := range 16 {
