@@ -253,6 +253,7 @@ func (s *strips) width(n int) int {
 // run computes one strip, w columns wide, in calls that are short enough.
 func (s *strips) run(m, w, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, soon fetch) {
 	rows := max(stripWork/(w*k)/s.rows, 1) * s.rows
+	soon.skip -= soon.skip % (rows / s.rows) // a call's tiles fetch on from where its first one begins
 	for i := 0; i < m; i += rows {
 		t := i / s.rows
 		next, step, back := soon.of(t, &b.x[0])
