@@ -119,16 +119,20 @@ func (ns *numbers) expm1(x, low Register) (power, Register) {
 func (ns *numbers) reduced(x, n, low Register) Register {
 	t := ns.t
 	VFMADD231PS(ns.of(-ln2High), n, x) // exact
+	t.turn()
 	if low == nil {
 		VFMADD231PS(ns.of(-ln2Low), n, x)
 	} else {
 		VFMADD231PS(ns.of(-ln2Low), n, low)
 		VADDPS(low, x, x)
 	}
+	t.turn()
 	z := t.vec()
 	VMULPS(x, x, z)
+	t.turn()
 	p := ns.polynomial(x, z, expQ...)
 	VFMADD213PS(x, z, p) // p = z*p + x
+	t.turn()
 	return p
 }
 
@@ -136,13 +140,16 @@ func (ns *numbers) reduced(x, n, low Register) Register {
 func (ns *numbers) split(shifter float32, x Register) (sum, n Register) {
 	sum, n = ns.copy(shifter), ns.t.vec()
 	VFMADD231PS(ns.of(math.Log2E), x, sum)
+	ns.t.turn()
 	VSUBPS(ns.of(shifter), sum, n)
+	ns.t.turn()
 	return sum, n
 }
 
 // decay turns x, at most 0, into exp(x), or 0 for less than about -87.7, where the result would not be a normal number.
 func (ns *numbers) decay(x Register) {
 	VMAXPS(x, ns.register(decayLow), x)
+	ns.t.turn()
 	sum, n := ns.split(shifter+127, x)
 	p := ns.reduced(x, n, nil)
 	VPSLLD(U8(23), sum, x) // 2^n, and 0 for n = -127
@@ -166,7 +173,9 @@ func (ns *numbers) polynomial(x, z Register, c ...float32) Register {
 	}
 	for ; len(c) > 0; c = c[2:] {
 		q := pair(c[0], c[1])
+		ns.t.turn()
 		VFMADD231PS(z, p, q)
+		ns.t.turn()
 		p = q
 	}
 	return p

@@ -134,6 +134,14 @@ func (t *target) rowKernels() {
 	t.layerNormBack()
 }
 
+// softmaxAbreast is how many vectors of a row stand abreast, as the registers allow.
+func (t *target) softmaxAbreast() int {
+	if t.wide() {
+		return 4
+	}
+	return 3
+}
+
 func (t *target) softmaxRows(name, does string, kind softmaxKind) {
 	t.function(name, "func(rows, cols int, dst *float32, ldd int, x *float32, ldx int, loss, class *float32)", does, "At least one row and column.")
 	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
@@ -147,7 +155,7 @@ func (t *target) softmaxRows(name, does string, kind softmaxKind) {
 	SHLQ(U8(2), ldx)
 	held := 10
 	if !t.wide() {
-		held = 3 // the rows of a block want the others
+		held = 1 // the rows of a block want the others
 	}
 	ns := t.numbers(held, decayLow).holdDecay()
 	tail := GP64()
@@ -265,30 +273,52 @@ func (t *target) softmaxRows(name, does string, kind softmaxKind) {
 	}
 
 	Label("row")
-	n, most := GP64(), t.vec()
-	VMOVUPS(bits(minusInfinity), most)
+	n := GP64()
+	var most [4]Register
+	for i := range most {
+		most[i] = t.vec()
+		VMOVUPS(bits(minusInfinity), most[i])
+	}
 	MOVQ(cols, n)
-	t.eachOf("max", n, 4, &part, func(p place) { t.greatest(p, x, most) })
-	top := broadcastMax(most)
+	t.eachGroup("max", n, len(most), &part, func(group []place) {
+		for i, p := range group {
+			t.greatest(p, x, most[i])
+		}
+	})
+	VMAXPS(most[1], most[0], most[0])
+	VMAXPS(most[3], most[2], most[2])
+	VMAXPS(most[2], most[0], most[0])
+	top := broadcastMax(most[0])
 	begin(top)
 	sum := t.vec()
 	t.zero(sum)
 	MOVQ(cols, n)
-	t.eachOf("exp", n, 1, &part, func(p place) {
-		v := p.load(x)
-		VSUBPS(top, v, v)
-		if kind == logarithms {
-			e := t.vec()
-			VMOVAPS(v, e)
-			p.store(v, dst)
-			v = e
+	t.eachGroup("exp", n, t.softmaxAbreast(), &part, func(group []place) {
+		sums := make([]Register, len(group))
+		t.abreast(len(group), func(i int) {
+			p := group[i]
+			v := p.load(x)
+			VSUBPS(top, v, v)
+			t.turn()
+			if kind == logarithms {
+				e := t.vec()
+				VMOVAPS(v, e)
+				p.store(v, dst)
+				v = e
+			}
+			ns.decay(v)
+			if kind != logarithms {
+				p.store(v, dst)
+			}
+			p.clear(v)
+			low, high := t.doubles(v)
+			t.turn()
+			VADDPD(high, low, low)
+			sums[i] = low
+		})
+		for _, s := range sums {
+			VADDPD(s, sum, sum)
 		}
-		ns.decay(v)
-		if kind != logarithms {
-			p.store(v, dst)
-		}
-		p.clear(v)
-		addUp(sum, v)
 	})
 	q := finish(sum)
 	MOVQ(cols, n)
