@@ -32,6 +32,8 @@ func (l *Loader) read(rows []int, to []engine.Tensor) error {
 		numbers += t.Shape[1:].Size()
 	}
 	size := max(1, pieceNumbers/max(1, numbers))
+	pieces := (len(rows) + size - 1) / size
+	size = (len(rows) + pieces - 1) / pieces // equal but for the last
 	if r.pool.Threads() == 1 || len(rows) < 2*size {
 		return l.d.Read(rows, to)
 	}
