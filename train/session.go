@@ -235,7 +235,8 @@ func (s *Session) Close() {
 }
 
 // Step does one update and returns the weighted sum of the loss over the step's rows, before the update. An error leaves the weights as they
-// were; a loss or gradient that is not finite is a [NonFinite] error.
+// were; a loss or gradient that is not finite is a [NonFinite] error. The gradient that lies in the weights afterwards need not be the step's, since an
+// update may use it up as it is formed: [Session.Gradient] computes one.
 func (s *Session) Step(ctx context.Context) (engine.Sum, error) {
 	if err := ctx.Err(); err != nil {
 		return engine.Sum{}, context.Cause(ctx)
