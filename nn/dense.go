@@ -156,7 +156,7 @@ func (b *affine[T]) Pack(s *engine.Step[T]) {
 // Forward implements [engine.Body].
 func (b *affine[T]) Forward(s *engine.Step[T]) {
 	if b.takes(s) {
-		s.Each(across(b.inputs), (*affineTake[T])(b))
+		s.Each(taking(s.Rows, b.inputs).pieces(), (*affineTake[T])(b))
 	}
 	s.Each(b.forward(s).pieces(), (*affineForward[T])(b))
 }
@@ -169,7 +169,7 @@ func (b *affine[T]) takes(s *engine.Step[T]) bool {
 // forward is how y is cut.
 func (b *affine[T]) forward(s *engine.Step[T]) grid {
 	if large(s.Rows, b.units, b.inputs) {
-		return columns(s.Rows, b.units)
+		return columns(s.Rows, b.units, b.inputs)
 	}
 	return cut(s.Rows, b.units, b.inputs, false)
 }
@@ -204,11 +204,14 @@ func (b *affine[T]) packs(s *engine.Step[T]) (delta, turned []T) {
 	return s.Scratch[:n], s.Scratch[n:]
 }
 
+// taking is how x is cut where it is packed.
+func taking(rows, inputs int) grid { return grid{rows, inputs, 1, halvings(inputs, 128)} }
+
 // affineTake packs some columns of x.
 type affineTake[T engine.Float] affine[T]
 
 func (b *affineTake[T]) Do(s *engine.Step[T], i int, _ []T) {
-	_, _, c0, c1 := columns(s.Rows, b.inputs).block(i)
+	_, _, c0, c1 := taking(s.Rows, b.inputs).block(i)
 	b.k.PackA(s.Scratch, s.Rows, b.inputs, s.In[0], b.inputs, false, 0, s.Rows, c0, c1)
 }
 
@@ -328,7 +331,7 @@ func (b *affineProducts[T]) Do(s *engine.Step[T], i int, _ []T) {
 
 func (b *affine[T]) inputPieces(s *engine.Step[T]) int {
 	if large(s.Rows, b.units, b.inputs) {
-		return across(b.inputs)
+		return columns(s.Rows, b.inputs, b.units).pieces()
 	}
 	return cut(s.Rows, b.inputs, b.units, false).pieces()
 }
@@ -336,7 +339,7 @@ func (b *affine[T]) inputPieces(s *engine.Step[T]) int {
 // input computes a block of δ W.
 func (b *affine[T]) input(s *engine.Step[T], i int) {
 	p := kernel.Product[T]{K: b.units, A: s.GradOut, LDA: b.units, B: s.In[1], LDB: b.inputs, C: s.GradIn[0], LDC: b.inputs, Add: !s.First[0]}
-	g := columns(s.Rows, b.inputs)
+	g := columns(s.Rows, b.inputs, b.units)
 	if large(s.Rows, b.units, b.inputs) {
 		p.A, _ = b.packs(s)
 		p.Packed = true
@@ -348,7 +351,7 @@ func (b *affine[T]) input(s *engine.Step[T], i int) {
 
 func (b *affine[T]) weightPieces(s *engine.Step[T]) int {
 	if large(s.Rows, b.units, b.inputs) {
-		return across(b.inputs)
+		return columns(b.units, b.inputs, s.Rows).pieces()
 	}
 	return cut(b.units, b.inputs, s.Rows, true).pieces()
 }
@@ -363,7 +366,7 @@ func (b *affine[T]) weight(s *engine.Step[T], i int) {
 // weightProduct is δᵀ x, without the place of its result, and its pieces.
 func (b *affine[T]) weightProduct(s *engine.Step[T]) (kernel.Product[T], grid) {
 	p := kernel.Product[T]{K: s.Rows, A: s.GradOut, LDA: b.units, TransA: true, B: s.In[0], LDB: b.inputs}
-	g := columns(b.units, b.inputs)
+	g := columns(b.units, b.inputs, s.Rows)
 	if large(s.Rows, b.units, b.inputs) {
 		_, p.A = b.packs(s)
 		p.LDA, p.TransA, p.Packed = s.Rows, false, true

@@ -52,14 +52,12 @@ func large(rows, units, inputs int) bool {
 	return rows >= 64 && units >= 64 && inputs >= 64 && float64(rows)*float64(units)*float64(inputs) >= 1<<24
 }
 
-// columns cuts a large product into columns only: wide pieces, since a part of each is what comes before its first tile, but as many as
-// many threads share evenly.
-func columns(m, n int) grid {
-	return grid{m, n, 1, halvings(n, 128)}
+// columns cuts a large product into columns: wide pieces, since a part of each is what comes before its first tile, but as many as
+// many threads share evenly. Where the left operand, m x k, is larger than what stays in a third cache, some rows of it after others.
+func columns(m, n, k int) grid {
+	const most = 1 << 20 // values of the left operand: 4 MB
+	return grid{m, n, max(1, (2*m*k+most)/(3*most)), halvings(n, 128)}
 }
-
-// across is the number of pieces of columns.
-func across(n int) int { return columns(1, n).across }
 
 // halvings is the power of two that cuts n into parts of about most or fewer.
 func halvings(n, most int) int {
@@ -76,7 +74,8 @@ func edge(n, i, parts int) int {
 		return n
 	}
 	at := n * i / parts
-	if wide := (at + kernel.PackRows/2) / kernel.PackRows * kernel.PackRows; n >= parts*kernel.PackRows && max(wide-at, at-wide) < pieceEdge {
+	wide := (at + kernel.PackRows/2) / kernel.PackRows * kernel.PackRows
+	if near := max(wide-at, at-wide) < pieceEdge; n >= parts*kernel.PackRows && near || n >= parts*8*kernel.PackRows { // of many rows a packed operand can't be cut elsewhere
 		return wide
 	}
 	return (at + pieceEdge/2) / pieceEdge * pieceEdge

@@ -5,7 +5,7 @@ import "testing"
 // A grid covers every result once, whatever its size, and blocks that can be larger are not cut below their least edges.
 func TestGridCoversEachResultOnce(t *testing.T) {
 	for _, s := range [][3]int{{1, 1, 1}, {1, 128, 784}, {32, 128, 784}, {69, 256, 300}, {128, 512, 784}, {512, 2048, 2048}, {1, 1 << 20, 64}, {1 << 20, 1, 64}, {33, 65, 1 << 16}} {
-		for _, g := range []grid{cut(s[0], s[1], s[2], false), cut(s[0], s[1], s[2], true), columns(s[0], s[1])} {
+		for _, g := range []grid{cut(s[0], s[1], s[2], false), cut(s[0], s[1], s[2], true), columns(s[0], s[1], s[2])} {
 			coversOnce(t, s, g)
 		}
 	}
@@ -35,7 +35,7 @@ func coversOnce(t *testing.T, s [3]int, g grid) {
 // Pieces of a large product are shared evenly by two threads and by four, within two narrow tiles.
 func TestColumnsAreSharedEvenly(t *testing.T) {
 	for _, n := range []int{512, 784, 1024, 2048, 3000} {
-		g := columns(512, n)
+		g := columns(512, n, 512)
 		for _, threads := range []int{2, 4} {
 			if g.pieces()%threads != 0 {
 				t.Errorf("%d columns: %d pieces for %d threads", n, g.pieces(), threads)
