@@ -9,41 +9,52 @@ import (
 	"github.com/descent-go/descent/engine"
 )
 
-// latePlan is a network of three dense layers and a batch for it.
-func latePlan(t *testing.T, late bool) (*engine.Plan, *engine.Batch) {
+// latePlan is a network of dense layers, the last one of 4 units, and a batch for it.
+func latePlan(t *testing.T, late bool, rows, inputs int, units ...int) (*engine.Plan, *engine.Batch) {
 	t.Helper()
 	g := engine.NewGraph()
-	x := g.Input(engine.Field{Name: "x", Type: engine.Type{Shape: engine.Shape{48}}})
+	x := g.Input(engine.Field{Name: "x", Type: engine.Type{Shape: engine.Shape{inputs}}})
 	y := g.Input(engine.Field{Name: "y", Type: engine.Type{Shape: engine.Shape{}, Kind: engine.Index, Below: 4}})
-	g.Objective(CrossEntropy{}.Build(g, Sequence{Dense{Units: 96}, ReLU{}, Dense{Units: 75}, Tanh{}, Dense{Units: 4}}.Build(g, x), y), engine.Value{})
-	p, err := engine.Compile(g, engine.Options{Rows: 40, Seed: 1, Late: late})
+	var layers Sequence
+	for i, n := range units {
+		layers = append(layers, Dense{Units: n}, []Layer{ReLU{}, Tanh{}}[i%2])
+	}
+	g.Objective(CrossEntropy{}.Build(g, append(layers, Dense{Units: 4}).Build(g, x), y), engine.Value{})
+	p, err := engine.Compile(g, engine.Options{Rows: rows, Seed: 1, Late: late})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	b := &engine.Batch{Rows: 40}
+	b := &engine.Batch{Rows: rows}
 	for _, f := range p.Inputs() {
-		n := make([]float32, 40*f.Type.Shape.Size())
+		n := make([]float32, rows*f.Type.Shape.Size())
 		for i := range n {
 			if n[i] = float32(r.NormFloat64()); f.Type.Kind == engine.Index {
 				n[i] = float32(r.IntN(4))
 			}
 		}
-		b.In = append(b.In, engine.TensorOf(f.Name, append(engine.Shape{40}, f.Type.Shape...), n))
+		b.In = append(b.In, engine.TensorOf(f.Name, append(engine.Shape{rows}, f.Type.Shape...), n))
 	}
 	return p, b
 }
 
-// Gradients that come late are those of a whole backward pass, to the bit.
+// Gradients that come late are those of a whole backward pass, to the bit: also where products share packed operands, and where memory of
+// one layer is another's later on.
 func TestLateGradients(t *testing.T) {
-	late, b := latePlan(t, true)
+	t.Run("small", func(t *testing.T) { testLateGradients(t, 2, 40, 48, 96, 75) })
+	t.Run("packed", func(t *testing.T) { testLateGradients(t, 2, 128, 512, 320, 512) })
+	t.Run("deep", func(t *testing.T) { testLateGradients(t, 6, 40, 64, 64, 64, 64, 64, 64, 64) })
+}
+
+func testLateGradients(t *testing.T, params, rows, inputs int, units ...int) {
+	late, b := latePlan(t, true, rows, inputs, units...)
 	if len(late.Late()) == 0 {
 		t.Skip("kernels whose products have no updates")
 	}
-	if len(late.Late()) != 2 {
-		t.Fatalf("late parameters %v, want the first two weights", late.Late())
+	if len(late.Late()) != params {
+		t.Fatalf("late parameters %v, want %d weights", late.Late(), params)
 	}
-	whole, _ := latePlan(t, false)
+	whole, _ := latePlan(t, false, rows, inputs, units...)
 	var want []float32
 	for _, p := range []*engine.Plan{whole, late} {
 		if _, err := p.Forward(b); err != nil {
@@ -75,7 +86,7 @@ func TestLateGradients(t *testing.T) {
 }
 
 func TestLateGradientsWantAPlainStep(t *testing.T) {
-	p, b := latePlan(t, true)
+	p, b := latePlan(t, true, 40, 48, 96, 75)
 	for what, change := range map[string]func(b *engine.Batch){
 		"watched": func(b *engine.Batch) { b.Watch = true }, "in parts": func(b *engine.Batch) { b.Part = engine.First },
 	} {
