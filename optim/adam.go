@@ -93,7 +93,7 @@ func (b adamBody[T]) Update(v *View[T], h *Hyper) {
 	v.kernels.Adam(v.Weight, v.State[0], v.State[1], v.Grad, b.parameters(h))
 }
 
-func (b adamBody[T]) merges() bool { return !b.a.Survey && b.a.Beta1 > 0.5 }
+func (b adamBody[T]) merges() bool { return b.parameters(&Hyper{}).Usual() }
 
 func (b adamBody[T]) into(u *kernel.Update[T], v *View[T], h *Hyper) {
 	if u.Adam == nil {

@@ -94,7 +94,7 @@ func (b momentumBody[T]) Update(v *View[T], h *Hyper) {
 	v.kernels.Momentum(v.Weight, v.State[0], v.Grad, b.parameters(h))
 }
 
-func (b momentumBody[T]) merges() bool { return !b.m.Nesterov && !b.m.Survey && b.m.Dampening == 0 }
+func (b momentumBody[T]) merges() bool { return b.parameters(&Hyper{Step: 2}).Usual() } // the first step has no dampening
 
 func (b momentumBody[T]) into(u *kernel.Update[T], v *View[T], h *Hyper) {
 	if u.Momentum == nil {

@@ -101,7 +101,7 @@ func (s *mergedStrips) of(u *Update[float32], h *[mergedNumbers * 16]float32) *[
 	switch {
 	case u.Adam != nil:
 		a := u.Adam
-		if a.EpsInside || float32(1-a.Beta1) >= 0.5 {
+		if !a.Usual() {
 			return nil
 		}
 		set(a.Scale, a.Decay, 1-a.Decoupled, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.LR/a.Correction1, 1/sqrt(a.Correction2), a.Eps)
@@ -109,7 +109,7 @@ func (s *mergedStrips) of(u *Update[float32], h *[mergedNumbers * 16]float32) *[
 	case u.SGD != nil:
 		set(u.SGD.Scale, u.SGD.Decay, u.SGD.LR)
 		return &s.sgd
-	case !u.Momentum.Nesterov && !u.Momentum.Folded && float32(1-u.Momentum.Dampening) == 1:
+	case u.Momentum.Usual():
 		set(u.Momentum.Scale, u.Momentum.Decay, u.Momentum.LR, u.Momentum.Mu)
 		return &s.momentum
 	}

@@ -83,6 +83,13 @@ type Update[T Float] struct {
 	Adam     *Adam
 }
 
+// Usual reports whether products end in this update quickly: with other settings
+// they do it row by row.
+func (h Momentum) Usual() bool { return !h.Nesterov && !h.Folded && float32(1-h.Dampening) == 1 }
+
+// Usual is the same for Adam.
+func (h Adam) Usual() bool { return !h.EpsInside && float32(1-h.Beta1) < 0.5 }
+
 // check panics unless the slices hold a block.
 func (u *Update[T]) check(rows, cols, at, stride int) {
 	checkMatrix(rows, cols, u.W[at:], stride)
