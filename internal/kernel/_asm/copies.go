@@ -78,6 +78,11 @@ func transposed(r []VecPhysical, row func(r int) Mem) (out []VecPhysical) {
 		VMOVUPS(row(i), r[i].AsX())
 		VINSERTF128(U8(1), row(i+4), r[i], r[i])
 	}
+	return unpacked(r)
+}
+
+// unpacked transposes the four by four values in each 128 bits of the first four of eight registers.
+func unpacked(r []VecPhysical) (out []VecPhysical) {
 	low01, high01, low23, high23 := r[4], r[5], r[6], r[7]
 	VUNPCKLPS(r[1], r[0], low01)
 	VUNPCKHPS(r[1], r[0], high01)
@@ -92,11 +97,43 @@ func transposed(r []VecPhysical, row func(r int) Mem) (out []VecPhysical) {
 
 // transpose writes the function that transposes eight rows.
 func (t *target) transpose() {
-	t.function("Transpose8", "func(cols int, dst *float32, ldd int, src *float32, lds int)",
-		"transposes 8 rows of cols values, a multiple of 4:",
+	t.transposeRows(8, nil, func(_ int, at func(r int) Mem) []VecPhysical { return transposed(avx2.regs[:8], at) })
+}
+
+// quarters are masks of the four-value parts of a register but the first.
+func quarters() (masks [4]Register) {
+	for i := 1; i < 4; i++ {
+		lanes, k := GP32(), K()
+		MOVL(U32(0xf<<(4*i)), lanes)
+		KMOVW(lanes, k)
+		masks[i] = k
+	}
+	return masks
+}
+
+// transpose16 writes the function that transposes sixteen rows, which fill whole lines of dst. Four values of every fourth row meet in a
+// register when they are loaded.
+func (t *target) transpose16() {
+	var part [4]Register
+	t.transposeRows(16, func() { part = quarters() }, func(column int, at func(r int) Mem) []VecPhysical {
+		z := t.regs[column/4%2*8:][:8]
+		for i := range 4 {
+			VBROADCASTF32X4(at(i), z[i])
+			for q := 1; q < 4; q++ {
+				VBROADCASTF32X4(at(i+4*q), part[q], z[i])
+			}
+		}
+		return unpacked(z)
+	})
+}
+
+// transposeRows writes the function that transposes some rows. four loads four columns, where row r is at at(r), and returns them.
+func (t *target) transposeRows(rows int, begin func(), four func(column int, at func(r int) Mem) []VecPhysical) {
+	t.function(fmt.Sprint("Transpose", rows), "func(cols int, dst *float32, ldd int, src *float32, lds int)",
+		fmt.Sprintf("transposes %d rows of cols values, a multiple of 4:", rows),
 		"",
 		"	for j := range cols {",
-		"		for r := range 8 {",
+		fmt.Sprintf("		for r := range %d {", rows),
 		"			dst[j*ldd+r] = src[r*lds+j]",
 		"		}",
 		"	}",
@@ -110,14 +147,17 @@ func (t *target) transpose() {
 	lds3, ldd3 := GP64(), GP64()
 	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
 	LEAQ(Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
-	pointers, row := rowsOf(src, lds, lds3, 8)
+	if begin != nil {
+		begin()
+	}
+	pointers, row := rowsOf(src, lds, lds3, rows)
 	at := func(r, column int) Mem {
 		m := row(r)
 		m.Disp = 4 * column
 		return m
 	}
-	four := func(column int) {
-		out := transposed(avx2.regs[:8], func(r int) Mem { return at(r, column) })
+	store := func(column int) {
+		out := four(column, func(r int) Mem { return at(r, column) })
 		VMOVUPS(out[0], Mem{Base: dst})
 		VMOVUPS(out[1], Mem{Base: dst, Index: ldd, Scale: 1})
 		VMOVUPS(out[2], Mem{Base: dst, Index: ldd, Scale: 2})
@@ -136,9 +176,9 @@ func (t *target) transpose() {
 	CMPQ(cols, U8(16))
 	JLT(LabelRef("four"))
 	for column := 0; column < 16; column += 4 {
-		four(column)
+		store(column)
 	}
-	for r := range 8 {
+	for r := range rows {
 		PREFETCHT0(at(r, 128))
 	}
 	advance(16)
@@ -146,96 +186,7 @@ func (t *target) transpose() {
 	Label("four")
 	TESTQ(cols, cols)
 	JZ(LabelRef("done"))
-	four(0)
-	advance(4)
-	JMP(LabelRef("four"))
-	Label("done")
-	t.end()
-}
-
-// quarters are masks of the four-value parts of a register but the first.
-func quarters() (masks [4]Register) {
-	for i := 1; i < 4; i++ {
-		lanes, k := GP32(), K()
-		MOVL(U32(0xf<<(4*i)), lanes)
-		KMOVW(lanes, k)
-		masks[i] = k
-	}
-	return masks
-}
-
-// transpose16 writes the function that transposes sixteen rows, which fill whole lines of dst. Four values of every fourth row meet in a
-// register when they are loaded.
-func (t *target) transpose16() {
-	t.function("Transpose16", "func(cols int, dst *float32, ldd int, src *float32, lds int)",
-		"transposes 16 rows of cols values, a multiple of 4:",
-		"",
-		"	for j := range cols {",
-		"		for r := range 16 {",
-		"			dst[j*ldd+r] = src[r*lds+j]",
-		"		}",
-		"	}",
-		"",
-		"It stores one column after the other.")
-	cols := Load(Param("cols"), GP64())
-	dst, ldd := Load(Param("dst"), GP64()), Load(Param("ldd"), GP64())
-	src, lds := Load(Param("src"), GP64()), Load(Param("lds"), GP64())
-	SHLQ(U8(2), ldd)
-	SHLQ(U8(2), lds)
-	lds3, ldd3 := GP64(), GP64()
-	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
-	LEAQ(Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
-	part := quarters()
-	pointers, row := rowsOf(src, lds, lds3, 16)
-	at := func(r, column int) Mem {
-		m := row(r)
-		m.Disp = 4 * column
-		return m
-	}
-	four := func(column int) {
-		z := t.regs[column/4%2*8:][:8]
-		for i := range 4 {
-			VBROADCASTF32X4(at(i, column), z[i])
-			for q := 1; q < 4; q++ {
-				VBROADCASTF32X4(at(i+4*q, column), part[q], z[i])
-			}
-		}
-		low01, high01, low23, high23 := z[4], z[5], z[6], z[7]
-		VUNPCKLPS(z[1], z[0], low01)
-		VUNPCKHPS(z[1], z[0], high01)
-		VUNPCKLPS(z[3], z[2], low23)
-		VUNPCKHPS(z[3], z[2], high23)
-		VUNPCKLPD(low23, low01, z[0])
-		VUNPCKHPD(low23, low01, z[1])
-		VUNPCKLPD(high23, high01, z[2])
-		VUNPCKHPD(high23, high01, z[3])
-		VMOVUPS(z[0], Mem{Base: dst})
-		VMOVUPS(z[1], Mem{Base: dst, Index: ldd, Scale: 1})
-		VMOVUPS(z[2], Mem{Base: dst, Index: ldd, Scale: 2})
-		VMOVUPS(z[3], Mem{Base: dst, Index: ldd3, Scale: 1})
-		LEAQ(Mem{Base: dst, Index: ldd, Scale: 4}, dst)
-	}
-	advance := func(n int) {
-		for _, p := range pointers {
-			ADDQ(U8(4*n), p)
-		}
-		SUBQ(U8(n), cols)
-	}
-	Label("sixteen")
-	CMPQ(cols, U8(16))
-	JLT(LabelRef("four"))
-	for column := 0; column < 16; column += 4 {
-		four(column)
-	}
-	for r := range 16 {
-		PREFETCHT0(at(r, 128))
-	}
-	advance(16)
-	JMP(LabelRef("sixteen"))
-	Label("four")
-	TESTQ(cols, cols)
-	JZ(LabelRef("done"))
-	four(0)
+	store(0)
 	advance(4)
 	JMP(LabelRef("four"))
 	Label("done")
