@@ -24,6 +24,18 @@ func (p *Pool) Close() {
 	}
 }
 
+// Idle is work that changes nothing but what lies in a cache, such as a look at what is needed soon: a worker may do it while it waits.
+type Idle = par.Idle
+
+// Offer offers h, for which the caller has called h.Begin, to a worker that waits.
+func (p *Pool) Offer(h *Idle) {
+	if p == nil {
+		h.End(nil, false)
+		return
+	}
+	h.End(p.workers, true)
+}
+
 // Task is work cut into pieces: piece i is done by one worker, 0 <= worker < Threads.
 type Task interface{ Do(i, worker int) }
 

@@ -43,6 +43,7 @@ type crew struct {
 	since   time.Duration // when a burst of Runs, without a pause of workerLooks, began while workers slept
 	until   time.Duration // when the last such Run ended
 	_       line
+	idle    atomic.Pointer[Idle]
 	waiting atomic.Bool // the owner sleeps until told to look again
 	crowded atomic.Bool // there are more threads than processors
 	tidying atomic.Int32
@@ -316,6 +317,9 @@ func (c *crew) await(w int, r *rest) span {
 			if left := span(s.left.Load()); left.calls() {
 				return left
 			}
+		}
+		if first {
+			c.meanwhile() // it has waited for somewhat less than a microsecond
 		}
 		now := c.yield(r)
 		if !first && now <= r.until {
