@@ -95,7 +95,9 @@ func (p *program[T]) lateFinite() bool {
 	size := 0
 	for i := range p.late.nodes {
 		for _, x := range p.late.nodes[i].body.LateParts(&p.late.nodes[i].step) {
-			size += len(x)
+			if !p.bounded(x) {
+				size += len(x)
+			}
 		}
 	}
 	work := (*lateWithin[T])(p)
@@ -122,7 +124,18 @@ type lateWithin[T Float] program[T]
 
 func (p *lateWithin[T]) Do(i, _ int) {
 	n := &p.late.nodes[i/2]
-	n.within[i%2] = p.late.within(n.body.LateParts(&n.step)[i%2])
+	x := n.body.LateParts(&n.step)[i%2]
+	n.within[i%2] = (*program[T])(p).bounded(x) || p.late.within(x)
+}
+
+// bounded reports whether x is an input of which the caller knows that it is within bounds.
+func (p *program[T]) bounded(x []T) bool {
+	for i, known := range p.batch.Bounded {
+		if in := p.inputs[i].data; known && len(x) > 0 && len(in) >= len(x) && &x[0] == &in[0] {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *program[T]) backwardRest() {
@@ -145,6 +158,7 @@ func (p *program[T]) backwardTo(u Updater[T], more Task, n int) {
 			j := node.op.late
 			node.step.GradIn[j], node.step.First[j] = p.gradient(node.op.in[j], p.batch.Rows), true
 		}
+		node.spread(&node.step)
 		if node.pieces = node.body.LatePieces(&node.step); node.pieces > l.nodes[l.host].pieces {
 			l.host = i
 		}
@@ -166,7 +180,7 @@ func (p *program[T]) backwardTo(u Updater[T], more Task, n int) {
 }
 
 // Do forms a piece of the node's late gradient.
-func (n *lateNode[T]) Do(i, _ int) { n.body.LateDo(&n.step, i) }
+func (n *lateNode[T]) Do(i, worker int) { n.body.LateDo(n.seen(&n.step, worker), i) }
 
 // lateTask is the pieces of the largest node, with the others among them so that two workers get equally many of both.
 type lateTask[T Float] program[T]

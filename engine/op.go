@@ -90,6 +90,9 @@ func (s *Step[T]) Each(n int, p Piece[T]) {
 	s.exec.each(s, n, p)
 }
 
+// Alone reports whether all pieces of Each run on the caller. What need not be cut for the sake of its bits may then be left whole.
+func (s *Step[T]) Alone() bool { return s.exec == nil || s.exec.prog.pool.Threads() == 1 }
+
 // Traiter is optionally implemented by a Body to say what the engine may do for it and what memory it needs.
 type Traiter interface{ Traits() Traits }
 

@@ -95,13 +95,17 @@ const (
 
 // Batch is what one pass runs on.
 type Batch struct {
-	In    []Tensor // in the order of Plan.Inputs, each with rows first; read in place until the backward pass has ended
-	Rows  int
-	Row   int    // place of the first row in the step's whole batch, when a step is accumulated
-	Step  uint64 // keys the random numbers
-	Mode  Mode
-	Part  Part
-	Watch bool
+	In []Tensor // in the order of Plan.Inputs, each with rows first; read in place until the backward pass has ended
+	// Copies, if there are any, are In once more for each further thread of the pool: where threads read all rows, each reads its own.
+	Copies [][]Tensor
+	// Bounded, if it is there, says of which of In the caller knows that all magnitudes are below 2^50.
+	Bounded []bool
+	Rows    int
+	Row     int    // place of the first row in the step's whole batch, when a step is accumulated
+	Step    uint64 // keys the random numbers
+	Mode    Mode
+	Part    Part
+	Watch   bool
 }
 
 // Sum is a weighted sum over rows: the mean loss is Loss / Weight.

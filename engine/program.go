@@ -35,6 +35,7 @@ type program[T Float] struct {
 	chains []*chain[T] // the same nodes
 
 	inputs    []view[T]
+	copies    [][]view[T] // a worker but the first, where the batch has some
 	outputs   []Tensor
 	gradients Tensor // the whole gradient vector, for Group
 	inGrads   []inputGradient[T]
@@ -64,7 +65,8 @@ type node[T Float] struct {
 	base   rng.Source
 	step   Step[T]
 	temp   [][]T // gradients of inputs that occur twice
-	tiles  []tile[T]
+	views  []workerView[T]
+	inputs []int // of op.in: those that are inputs of the graph
 
 	prog *program[T]
 	// what Do runs
@@ -75,8 +77,8 @@ type node[T Float] struct {
 	splits   bool // tiles sum gradients of Fixed inputs into partials
 }
 
-// tile is one worker's view of a rowwise operation's step, padded so that workers don't share cache lines.
-type tile[T Float] struct {
+// workerView is one worker's view of a step, a tile of it or with its own copy of the batch, padded so that workers don't share cache lines.
+type workerView[T Float] struct {
 	step Step[T]
 	_    [128]byte
 }
@@ -128,10 +130,15 @@ func newNode[T Float](p *program[T], op *operation) *node[T] {
 	n.step = newStep[T](op)
 	n.step.exec = n
 	n.temp = make([][]T, len(op.in))
-	if op.traits.Rowwise {
-		n.tiles = make([]tile[T], p.pool.Threads())
-		for i := range n.tiles {
-			n.tiles[i].step = newStep[T](op)
+	for j, in := range op.in {
+		if !op.traits.Rowwise && p.places[in-1].kind == inInput {
+			n.inputs = append(n.inputs, j)
+		}
+	}
+	if op.traits.Rowwise || len(n.inputs) > 0 {
+		n.views = make([]workerView[T], p.pool.Threads())
+		for i := range n.views {
+			n.views[i].step = newStep[T](op)
 		}
 	}
 	return n

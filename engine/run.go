@@ -52,6 +52,9 @@ func (p *program[T]) take(b *Batch) error {
 	if len(b.In) != len(p.layout.inputs) {
 		return fmt.Errorf("a batch of %d tensors: the network has %d inputs", len(b.In), len(p.layout.inputs))
 	}
+	if len(b.Bounded) > len(b.In) {
+		return fmt.Errorf("a batch of %d tensors and bounds of %d", len(b.In), len(b.Bounded))
+	}
 	for i := range b.In {
 		f := &p.layout.inputs[i]
 		data := Numbers[T](b.In[i])
@@ -69,6 +72,9 @@ func (p *program[T]) take(b *Batch) error {
 			}
 		}
 		p.inputs[i].data = data
+	}
+	if err := p.takeCopies(b); err != nil {
+		return err
 	}
 	p.batch = *b
 	return nil
@@ -296,6 +302,7 @@ func (n *node[T]) each(s *Step[T], pieces int, piece Piece[T]) {
 		panic(fmt.Sprintf("engine: %s calls Each within a piece", opName(n.op.op)))
 	}
 	n.piece, n.of = piece, s
+	n.spread(s)
 	n.prog.pool.Run(pieces, n)
 	n.piece, n.of = nil, nil
 }
@@ -304,7 +311,7 @@ func (n *node[T]) each(s *Step[T], pieces int, piece Piece[T]) {
 func (n *node[T]) Do(i, worker int) {
 	local := n.prog.locals[worker][:n.op.traits.Local]
 	if n.piece != nil {
-		n.piece.Do(n.of, i, local)
+		n.piece.Do(n.seen(n.of, worker), i, local)
 		return
 	}
 	n.tile(i, worker, local)

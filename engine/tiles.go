@@ -44,7 +44,7 @@ func (n *node[T]) runTiles(back bool) {
 func (n *node[T]) tile(i, worker int, local []T) {
 	from := i * n.tileRows
 	rows := min(n.tileRows, n.step.Rows-from)
-	whole, s := &n.step, &n.tiles[worker].step
+	whole, s := &n.step, &n.views[worker].step
 	s.Rows, s.Row, s.Mode, s.Rand = rows, whole.Row+from, whole.Mode, whole.Rand
 	s.Packed, s.Scratch, s.local = whole.Packed, local[:n.op.tileScratch], local[aligned(n.op.tileScratch):]
 	cut := func(x []T, size int) []T { return x[from*size : (from+rows)*size] }

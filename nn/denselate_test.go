@@ -100,3 +100,24 @@ func TestLateGradientsWantAPlainStep(t *testing.T) {
 		}
 	}
 }
+
+// A layer's input is bounded before its gradient is formed late, unless the caller has said that it is.
+func TestLateGradientsWantBoundedInput(t *testing.T) {
+	p, b := latePlan(t, true, 40, 48, 96, 75)
+	if len(p.Late()) == 0 {
+		t.Skip("kernels whose products have no updates")
+	}
+	b.In[0].F32[500] = 1 << 51
+	for _, known := range []bool{false, true} {
+		b.Bounded = []bool{known}
+		if _, err := p.Forward(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.BackwardLate(); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.LateFinite(); got != known {
+			t.Errorf("bounded %v: within bounds %v", known, got)
+		}
+	}
+}
