@@ -10,6 +10,7 @@ import (
 
 	"github.com/descent-go/descent/engine"
 	"github.com/descent-go/descent/internal/rng"
+	"github.com/descent-go/descent/prep"
 )
 
 // LoaderOptions say how rows become batches. The zero value is full-batch training.
@@ -45,6 +46,7 @@ type Loader struct {
 	filled bool   // false: order is of none yet
 
 	reading reading
+	copying copying
 }
 
 // NewLoader returns a loader over rows of d, which may name a row twice.
@@ -140,14 +142,41 @@ func (l *Loader) Indices(step uint64) []int {
 // Batch reads one part of a step's batch into tensors that are named as fields of the data set, with room for MaxRows rows. It returns how
 // many rows it read and the place of the first in the step's batch. Steps and parts may be asked for in any order; the first part is 0.
 func (l *Loader) Batch(step uint64, part int, to []engine.Tensor) (rows, row int, err error) {
-	if part < 0 || part >= l.Parts(step) {
-		return 0, 0, fmt.Errorf("loader: step %d has parts 0 to %d; part %d is asked for", step, l.Parts(step)-1, part)
+	if err := l.checkPart(step, part); err != nil {
+		return 0, 0, err
 	}
-	batch := l.Indices(step)
-	row = part * l.o.Micro
-	batch = batch[row:min(row+l.MaxRows(), len(batch))]
+	batch, row := l.part(step, part)
 	if err := l.read(batch, to); err != nil {
 		return 0, 0, err
 	}
 	return len(batch), row, nil
+}
+
+func (l *Loader) checkPart(step uint64, part int) error {
+	if part < 0 || part >= l.Parts(step) {
+		return fmt.Errorf("loader: step %d has parts 0 to %d; part %d is asked for", step, l.Parts(step)-1, part)
+	}
+	return nil
+}
+
+// Bounded reports whether it is known, without a look at the rows, that all magnitudes of a field are below 2^50: bytes are scaled to
+// something between what 0 and 255 are scaled to.
+func (l *Loader) Bounded(field string) bool {
+	if field != prep.X {
+		return false
+	}
+	switch d := l.d.(type) {
+	case *memory:
+		return d.bounded(d.plain)
+	case *prepared:
+		return d.memory != nil && d.memory.bounded(d.p)
+	}
+	return false
+}
+
+// part are the data set's rows of one part of a step's batch, and the place of the first.
+func (l *Loader) part(step uint64, part int) (rows []int, row int) {
+	batch := l.Indices(step)
+	row = part * l.o.Micro
+	return batch[row:min(row+l.MaxRows(), len(batch))], row
 }

@@ -219,6 +219,26 @@ func (m *memory) read(p *prep.Pipeline, rows []int, to []engine.Tensor) error {
 	return nil
 }
 
+// bounded reports whether all that p makes of the features is below 2^50 in magnitude, where bytes tell.
+func (m *memory) bounded(p *prep.Pipeline) bool {
+	if m.u8 == nil {
+		return false
+	}
+	row, to := make([]byte, m.width), make([]float32, m.width)
+	for _, end := range []byte{0, math.MaxUint8} {
+		for i := range row {
+			row[i] = end
+		}
+		p.Bytes(to, row)
+		for _, v := range to {
+			if !(math.Abs(float64(v)) < 1<<50) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // translate reads a byte of each row, one right after the other: the processor then looks up the places of several pages at a time, which
 // takes longer than fetching them where rows lie anywhere in a large set.
 //
