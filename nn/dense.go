@@ -168,8 +168,11 @@ func (b *affine[T]) takes(s *engine.Step[T]) bool {
 
 // forward is how y is cut.
 func (b *affine[T]) forward(s *engine.Step[T]) grid {
-	if large(s.Rows, b.units, b.inputs) {
+	switch {
+	case large(s.Rows, b.units, b.inputs):
 		return columns(s.Rows, b.units, b.inputs)
+	case s.Alone():
+		return grid{s.Rows, b.units, 1, 1} // each piece would rearrange x anew
 	}
 	return cut(s.Rows, b.units, b.inputs, false)
 }

@@ -204,9 +204,14 @@ func (s *strips) delta(rows, cols int, d []float32, ldd int, y []float32, ldy in
 }
 
 // turns reports whether a product is best computed as its transpose: B is
-// transposed, and A is smaller.
+// transposed, and A is smaller or the result so narrow that half a register would
+// be empty, as that of a classifier's last layer.
 func (s *strips) turns(m, n, k int, b side) bool {
-	return b.step != 1 && m >= s.lanes/2 && (b.step%1024 != 0 || m < 64) && m*k+2*m*n < n*k
+	if b.step == 1 || m < s.lanes/2 || b.step%1024 == 0 && m >= 64 {
+		return false
+	}
+	narrow := n < s.lanes || n < 2*s.lanes && n%8 != 0 && m <= 64
+	return narrow || m*k+2*m*n < n*k
 }
 
 // straight computes strips of C.
