@@ -231,7 +231,7 @@ func (s *Session) calibrate(w *engine.Weights) error {
 	for step := range min(calibrationSteps, s.loader.Steps()) {
 		for part := range s.loader.Parts(uint64(step)) {
 			var err error
-			if s.batch.Rows, s.batch.Row, err = s.loader.Batch(uint64(step), part, s.batch.In); err != nil {
+			if err = s.read(uint64(step), part); err != nil {
 				return err
 			}
 			s.batch.Mode, s.batch.Watch, s.batch.Step = engine.Calibrate, false, uint64(step)

@@ -41,7 +41,7 @@ func (s *Session) locate(sum engine.Sum) error {
 	parts := s.loader.Parts(b.Step)
 	for part := range parts {
 		var err error
-		if b.Rows, b.Row, err = s.loader.Batch(b.Step, part, b.In); err != nil {
+		if err = s.read(b.Step, part); err != nil {
 			return err
 		}
 		b.Part = partOf(part, parts)

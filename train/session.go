@@ -44,6 +44,7 @@ type Session struct {
 	stepper *optim.Stepper
 	loader  *data.Loader
 	batch   engine.Batch
+	copies  [][]engine.Tensor          // of the batch, itself the first
 	again   func() (engine.Sum, error) // made once: a closure in Step would allocate
 	moment  optim.Moment
 
@@ -136,7 +137,7 @@ func (s *Session) finish(g *engine.Graph) error {
 		return err
 	}
 	s.batch = engine.Batch{Mode: engine.Train}
-	s.batch.In = tensors(s.plan.Inputs(), s.loader.MaxRows(), engine.Precision(s.config.Precision))
+	s.takeBatch()
 	s.again = s.gradientAgain
 	return nil
 }
@@ -154,20 +155,6 @@ func (s *Session) options(rows int, w *engine.Weights) engine.Options {
 		Precision: engine.Precision(s.config.Precision), Kernels: s.config.Kernels, Rows: rows, Seed: s.config.Seed,
 		Pool: s.pool, Weights: w, Frozen: s.config.Frozen, Group: s.config.Group, Late: s.config.Optimizer.CanMerge(),
 	}
-}
-
-// tensors is memory for batches of some fields.
-func tensors(fields []engine.Field, rows int, p engine.Precision) []engine.Tensor {
-	list := make([]engine.Tensor, len(fields))
-	for i, f := range fields {
-		list[i] = engine.Tensor{Name: f.Name, Shape: append(engine.Shape{rows}, f.Type.Shape...)}
-		if n := rows * f.Type.Shape.Size(); p == engine.Float64 {
-			list[i].F64 = make([]float64, n)
-		} else {
-			list[i].F32 = make([]float32, n)
-		}
-	}
-	return list
 }
 
 // schedule turns epochs into steps and fixes how often things are reported, from sizes alone, so that the record of a run is the same
@@ -296,7 +283,7 @@ func (s *Session) gradient(p *engine.Plan, step uint64, mode engine.Mode, watch 
 	b.Step, b.Mode, b.Watch = step, mode, watch
 	for part := range parts {
 		var err error
-		if b.Rows, b.Row, err = s.loader.Batch(step, part, b.In); err != nil {
+		if err = s.read(step, part); err != nil {
 			return total, err
 		}
 		b.Part = partOf(part, parts)
@@ -371,7 +358,7 @@ func (s *Session) Fork() (*Session, error) {
 	f.loader.Use(f.pool)
 	f.evaluator = s.evaluator.fork(f.weights)
 	f.progress = s.progress.copy()
-	f.batch.In = tensors(f.plan.Inputs(), f.loader.MaxRows(), engine.Precision(f.config.Precision))
+	f.takeBatch()
 	f.again = f.gradientAgain
 	return &f, nil
 }
