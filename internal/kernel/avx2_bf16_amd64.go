@@ -16,10 +16,11 @@ package kernel
 //		}
 //	}
 //
-// k is at least 1, and rows of b have whole registers.
+// k is at least 1, and rows of b have whole registers. With AVX-512, what is needed soon is fetched into the second cache: for each pair of a
+// whole tile a line at near and one at far, which are step and apart bytes further for the next pair, near back bytes further for the next tile.
 //
 //go:noescape
-func avx2PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+func avx2PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 
 // avx2PairStrip1 computes a strip of a product of pairs, m rows by 8 columns, of which the last 8 have only tail:
 //
@@ -33,10 +34,11 @@ func avx2PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32
 //		}
 //	}
 //
-// k is at least 1, and rows of b have whole registers.
+// k is at least 1, and rows of b have whole registers. With AVX-512, what is needed soon is fetched into the second cache: for each pair of a
+// whole tile a line at near and one at far, which are step and apart bytes further for the next pair, near back bytes further for the next tile.
 //
 //go:noescape
-func avx2PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+func avx2PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 
 // avx2PairsAlong rounds n numbers and stores them as pairs, the last with 0 if n is odd:
 //

@@ -4,57 +4,53 @@
 
 #include "textflag.h"
 
-// func avx2PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+// func avx2PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·avx2PairStrip2(SB), NOSPLIT, $8-112
+TEXT ·avx2PairStrip2(SB), NOSPLIT, $8-152
 	STMXCSR (SP)
 	MOVL    $0x00009fc0, 4(SP)
 	LDMXCSR 4(SP)
 	MOVQ    a+16(FP), AX
 	MOVQ    b+48(FP), CX
 	MOVQ    c+80(FP), DX
-	MOVQ    from+64(FP), BX
-	MOVQ    ai+24(FP), SI
-	MOVQ    ap+32(FP), DI
-	MOVQ    bp+56(FP), R8
-	MOVQ    ldc+88(FP), R9
+	MOVQ    ai+24(FP), BX
+	MOVQ    ap+32(FP), SI
+	MOVQ    bp+56(FP), DI
+	SHLQ    $0x02, BX
 	SHLQ    $0x02, SI
 	SHLQ    $0x02, DI
-	SHLQ    $0x02, R8
-	SHLQ    $0x02, R9
-	LEAQ    (SI)(SI*2), R10
-	MOVQ    m+0(FP), R11
+	LEAQ    (BX)(BX*2), R8
 
 full:
-	CMPQ       R11, $0x06
+	CMPQ       m+0(FP), $0x06
 	JLT        rest
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R9
+	TESTQ      R9, R9
 	JZ         zero6
-	MOVQ       tail+104(FP), R12
-	LEAQ       lanes<>+32(SB), R13
-	SHLQ       $0x02, R12
-	SUBQ       R12, R13
-	VMOVUPS    (R13), Y0
-	MOVQ       ldf+72(FP), R13
-	MOVQ       BX, R12
-	SHLQ       $0x02, R13
-	VMOVUPS    (R12), Y4
-	VMASKMOVPS 32(R12), Y0, Y5
-	ADDQ       R13, R12
-	VMOVUPS    (R12), Y6
-	VMASKMOVPS 32(R12), Y0, Y7
-	ADDQ       R13, R12
-	VMOVUPS    (R12), Y8
-	VMASKMOVPS 32(R12), Y0, Y9
-	ADDQ       R13, R12
-	VMOVUPS    (R12), Y10
-	VMASKMOVPS 32(R12), Y0, Y11
-	ADDQ       R13, R12
-	VMOVUPS    (R12), Y12
-	VMASKMOVPS 32(R12), Y0, Y13
-	ADDQ       R13, R12
-	VMOVUPS    (R12), Y14
-	VMASKMOVPS 32(R12), Y0, Y15
+	MOVQ       tail+104(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y0
+	MOVQ       ldf+72(FP), R10
+	SHLQ       $0x02, R10
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS 32(R9), Y0, Y5
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS 32(R9), Y0, Y7
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y8
+	VMASKMOVPS 32(R9), Y0, Y9
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y10
+	VMASKMOVPS 32(R9), Y0, Y11
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y12
+	VMASKMOVPS 32(R9), Y0, Y13
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS 32(R9), Y0, Y15
 	JMP        begin6
 
 zero6:
@@ -72,74 +68,74 @@ zero6:
 	VXORPS Y15, Y15, Y15
 
 begin6:
-	MOVQ    AX, R12
-	LEAQ    (R12)(SI*4), R13
-	MOVQ    k+8(FP), R15
-	MOVQ    CX, R14
+	MOVQ    AX, R9
+	LEAQ    (R9)(BX*4), R10
+	MOVQ    k+8(FP), R12
+	MOVQ    CX, R11
 	VMOVUPS cffff0000<>+0(SB), Y3
 
 k6:
-	VANDPS       (R14), Y3, Y0
-	VANDPS       32(R14), Y3, Y1
-	VBROADCASTSS (R12), Y2
+	VANDPS       (R11), Y3, Y0
+	VANDPS       32(R11), Y3, Y1
+	VBROADCASTSS (R9), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (R12)(SI*1), Y2
+	VBROADCASTSS (R9)(BX*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (R12)(SI*2), Y2
+	VBROADCASTSS (R9)(BX*2), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	VBROADCASTSS (R12)(R10*1), Y2
+	VBROADCASTSS (R9)(R8*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y10
 	VFMADD231PS  Y1, Y2, Y11
-	VBROADCASTSS (R13), Y2
+	VBROADCASTSS (R10), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y12
 	VFMADD231PS  Y1, Y2, Y13
-	VBROADCASTSS (R13)(SI*1), Y2
+	VBROADCASTSS (R10)(BX*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y14
 	VFMADD231PS  Y1, Y2, Y15
-	VMOVUPS      (R14), Y0
+	VMOVUPS      (R11), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R14), Y1
+	VMOVUPS      32(R11), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R9), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (R12)(SI*1), Y2
+	VBROADCASTSS (R9)(BX*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (R12)(SI*2), Y2
+	VBROADCASTSS (R9)(BX*2), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	VBROADCASTSS (R12)(R10*1), Y2
+	VBROADCASTSS (R9)(R8*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y10
 	VFMADD231PS  Y1, Y2, Y11
-	VBROADCASTSS (R13), Y2
+	VBROADCASTSS (R10), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y12
 	VFMADD231PS  Y1, Y2, Y13
-	VBROADCASTSS (R13)(SI*1), Y2
+	VBROADCASTSS (R10)(BX*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y14
 	VFMADD231PS  Y1, Y2, Y15
-	ADDQ         R8, R14
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	DECQ         R15
+	ADDQ         DI, R11
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	DECQ         R12
 	JNZ          k6
-	MOVQ         relu+96(FP), R12
-	TESTQ        R12, R12
+	MOVQ         relu+96(FP), R9
+	TESTQ        R9, R9
 	JZ           store6
 	VXORPS       Y1, Y1, Y1
 	VCMPPS       $0x12, Y1, Y4, Y0
@@ -168,53 +164,58 @@ k6:
 	VANDNPS      Y15, Y0, Y15
 
 store6:
-	MOVQ       tail+104(FP), R12
-	LEAQ       lanes<>+32(SB), R13
-	SHLQ       $0x02, R12
-	SUBQ       R12, R13
-	VMOVUPS    (R13), Y0
-	MOVQ       DX, R12
-	VMOVUPS    Y4, (R12)
-	VMASKMOVPS Y5, Y0, 32(R12)
-	ADDQ       R9, R12
-	VMOVUPS    Y6, (R12)
-	VMASKMOVPS Y7, Y0, 32(R12)
-	ADDQ       R9, R12
-	VMOVUPS    Y8, (R12)
-	VMASKMOVPS Y9, Y0, 32(R12)
-	ADDQ       R9, R12
-	VMOVUPS    Y10, (R12)
-	VMASKMOVPS Y11, Y0, 32(R12)
-	ADDQ       R9, R12
-	VMOVUPS    Y12, (R12)
-	VMASKMOVPS Y13, Y0, 32(R12)
-	ADDQ       R9, R12
-	VMOVUPS    Y14, (R12)
-	VMASKMOVPS Y15, Y0, 32(R12)
-	MOVQ       at+40(FP), R12
-	LEAQ       (AX)(R12*4), AX
-	SUBQ       $0x06, R11
-	LEAQ       (DX)(R9*2), DX
-	LEAQ       (DX)(R9*2), DX
-	LEAQ       (DX)(R9*2), DX
-	TESTQ      BX, BX
-	JZ         full
-	MOVQ       ldf+72(FP), R12
-	LEAQ       (BX)(R12*8), BX
-	LEAQ       (BX)(R12*8), BX
-	LEAQ       (BX)(R12*8), BX
+	MOVQ       tail+104(FP), R9
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y0
+	MOVQ       DX, R9
+	MOVQ       ldc+88(FP), R10
+	SHLQ       $0x02, R10
+	VMOVUPS    Y4, (R9)
+	VMASKMOVPS Y5, Y0, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y6, (R9)
+	VMASKMOVPS Y7, Y0, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y8, (R9)
+	VMASKMOVPS Y9, Y0, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y10, (R9)
+	VMASKMOVPS Y11, Y0, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y12, (R9)
+	VMASKMOVPS Y13, Y0, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y14, (R9)
+	VMASKMOVPS Y15, Y0, 32(R9)
+	MOVQ       at+40(FP), R9
+	LEAQ       (AX)(R9*4), AX
+	SUBQ       $0x06, m+0(FP)
+	MOVQ       ldc+88(FP), R9
+	LEAQ       (DX)(R9*8), DX
+	LEAQ       (DX)(R9*8), DX
+	LEAQ       (DX)(R9*8), DX
+	CMPQ       from+64(FP), $0x00
+	JE         full
+	MOVQ       from+64(FP), R9
+	MOVQ       ldf+72(FP), R10
+	LEAQ       (R9)(R10*8), R9
+	LEAQ       (R9)(R10*8), R9
+	LEAQ       (R9)(R10*8), R9
+	MOVQ       R9, from+64(FP)
 	JMP        full
 
 rest:
-	CMPQ R11, $0x05
+	CMPQ m+0(FP), $0x05
 	JEQ  rows5
-	CMPQ R11, $0x04
+	CMPQ m+0(FP), $0x04
 	JEQ  rows4
-	CMPQ R11, $0x03
+	CMPQ m+0(FP), $0x03
 	JEQ  rows3
-	CMPQ R11, $0x02
+	CMPQ m+0(FP), $0x02
 	JEQ  rows2
-	CMPQ R11, $0x01
+	CMPQ m+0(FP), $0x01
 	JEQ  rows1
 
 end:
@@ -223,29 +224,30 @@ end:
 	RET
 
 rows5:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R9
+	TESTQ      R9, R9
 	JZ         zero5
-	MOVQ       tail+104(FP), R11
-	LEAQ       lanes<>+32(SB), R12
-	SHLQ       $0x02, R11
-	SUBQ       R11, R12
-	VMOVUPS    (R12), Y0
-	MOVQ       ldf+72(FP), R11
-	SHLQ       $0x02, R11
-	VMOVUPS    (BX), Y4
-	VMASKMOVPS 32(BX), Y0, Y5
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y6
-	VMASKMOVPS 32(BX), Y0, Y7
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y8
-	VMASKMOVPS 32(BX), Y0, Y9
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y10
-	VMASKMOVPS 32(BX), Y0, Y11
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y12
-	VMASKMOVPS 32(BX), Y0, Y13
+	MOVQ       tail+104(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y0
+	MOVQ       ldf+72(FP), R10
+	SHLQ       $0x02, R10
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS 32(R9), Y0, Y5
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS 32(R9), Y0, Y7
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y8
+	VMASKMOVPS 32(R9), Y0, Y9
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y10
+	VMASKMOVPS 32(R9), Y0, Y11
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y12
+	VMASKMOVPS 32(R9), Y0, Y13
 	JMP        begin5
 
 zero5:
@@ -261,8 +263,8 @@ zero5:
 	VXORPS Y13, Y13, Y13
 
 begin5:
-	LEAQ    (AX)(SI*4), BX
-	MOVQ    k+8(FP), R11
+	LEAQ    (AX)(BX*4), R9
+	MOVQ    k+8(FP), R10
 	VMOVUPS cffff0000<>+0(SB), Y3
 
 k5:
@@ -272,19 +274,19 @@ k5:
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R8*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y10
 	VFMADD231PS  Y1, Y2, Y11
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R9), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y12
 	VFMADD231PS  Y1, Y2, Y13
@@ -296,26 +298,26 @@ k5:
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R8*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y10
 	VFMADD231PS  Y1, Y2, Y11
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R9), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y12
 	VFMADD231PS  Y1, Y2, Y13
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k5
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -349,43 +351,46 @@ store5:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMOVUPS    Y4, (AX)
 	VMASKMOVPS Y5, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y6, (AX)
 	VMASKMOVPS Y7, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y8, (AX)
 	VMASKMOVPS Y9, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y10, (AX)
 	VMASKMOVPS Y11, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y12, (AX)
 	VMASKMOVPS Y13, Y0, 32(AX)
 	JMP        end
 
 rows4:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R9
+	TESTQ      R9, R9
 	JZ         zero4
-	MOVQ       tail+104(FP), R11
-	LEAQ       lanes<>+32(SB), R12
-	SHLQ       $0x02, R11
-	SUBQ       R11, R12
-	VMOVUPS    (R12), Y0
-	MOVQ       ldf+72(FP), R11
-	SHLQ       $0x02, R11
-	VMOVUPS    (BX), Y4
-	VMASKMOVPS 32(BX), Y0, Y5
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y6
-	VMASKMOVPS 32(BX), Y0, Y7
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y8
-	VMASKMOVPS 32(BX), Y0, Y9
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Y10
-	VMASKMOVPS 32(BX), Y0, Y11
+	MOVQ       tail+104(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y0
+	MOVQ       ldf+72(FP), R10
+	SHLQ       $0x02, R10
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS 32(R9), Y0, Y5
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS 32(R9), Y0, Y7
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y8
+	VMASKMOVPS 32(R9), Y0, Y9
+	ADDQ       R10, R9
+	VMOVUPS    (R9), Y10
+	VMASKMOVPS 32(R9), Y0, Y11
 	JMP        begin4
 
 zero4:
@@ -399,7 +404,7 @@ zero4:
 	VXORPS Y11, Y11, Y11
 
 begin4:
-	MOVQ    k+8(FP), BX
+	MOVQ    k+8(FP), R9
 	VMOVUPS cffff0000<>+0(SB), Y3
 
 k4:
@@ -409,15 +414,15 @@ k4:
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R8*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y10
 	VFMADD231PS  Y1, Y2, Y11
@@ -429,21 +434,21 @@ k4:
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	VBROADCASTSS (AX)(R10*1), Y2
+	VBROADCASTSS (AX)(R8*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y10
 	VFMADD231PS  Y1, Y2, Y11
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k4
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -473,37 +478,40 @@ store4:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMOVUPS    Y4, (AX)
 	VMASKMOVPS Y5, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y6, (AX)
 	VMASKMOVPS Y7, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y8, (AX)
 	VMASKMOVPS Y9, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y10, (AX)
 	VMASKMOVPS Y11, Y0, 32(AX)
 	JMP        end
 
 rows3:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R8
+	TESTQ      R8, R8
 	JZ         zero3
-	MOVQ       tail+104(FP), R10
-	LEAQ       lanes<>+32(SB), R11
-	SHLQ       $0x02, R10
-	SUBQ       R10, R11
-	VMOVUPS    (R11), Y0
-	MOVQ       ldf+72(FP), R10
-	SHLQ       $0x02, R10
-	VMOVUPS    (BX), Y4
-	VMASKMOVPS 32(BX), Y0, Y5
-	ADDQ       R10, BX
-	VMOVUPS    (BX), Y6
-	VMASKMOVPS 32(BX), Y0, Y7
-	ADDQ       R10, BX
-	VMOVUPS    (BX), Y8
-	VMASKMOVPS 32(BX), Y0, Y9
+	MOVQ       tail+104(FP), R9
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y0
+	MOVQ       ldf+72(FP), R9
+	SHLQ       $0x02, R9
+	VMOVUPS    (R8), Y4
+	VMASKMOVPS 32(R8), Y0, Y5
+	ADDQ       R9, R8
+	VMOVUPS    (R8), Y6
+	VMASKMOVPS 32(R8), Y0, Y7
+	ADDQ       R9, R8
+	VMOVUPS    (R8), Y8
+	VMASKMOVPS 32(R8), Y0, Y9
 	JMP        begin3
 
 zero3:
@@ -515,7 +523,7 @@ zero3:
 	VXORPS Y9, Y9, Y9
 
 begin3:
-	MOVQ    k+8(FP), BX
+	MOVQ    k+8(FP), R8
 	VMOVUPS cffff0000<>+0(SB), Y3
 
 k3:
@@ -525,11 +533,11 @@ k3:
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
@@ -541,17 +549,17 @@ k3:
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
+	VBROADCASTSS (AX)(BX*2), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y8
 	VFMADD231PS  Y1, Y2, Y9
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k3
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -577,31 +585,34 @@ store3:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMOVUPS    Y4, (AX)
 	VMASKMOVPS Y5, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y6, (AX)
 	VMASKMOVPS Y7, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y8, (AX)
 	VMASKMOVPS Y9, Y0, 32(AX)
 	JMP        end
 
 rows2:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R8
+	TESTQ      R8, R8
 	JZ         zero2
-	MOVQ       tail+104(FP), R10
-	LEAQ       lanes<>+32(SB), R11
-	SHLQ       $0x02, R10
-	SUBQ       R10, R11
-	VMOVUPS    (R11), Y0
-	MOVQ       ldf+72(FP), R10
-	SHLQ       $0x02, R10
-	VMOVUPS    (BX), Y4
-	VMASKMOVPS 32(BX), Y0, Y5
-	ADDQ       R10, BX
-	VMOVUPS    (BX), Y6
-	VMASKMOVPS 32(BX), Y0, Y7
+	MOVQ       tail+104(FP), R9
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y0
+	MOVQ       ldf+72(FP), R9
+	SHLQ       $0x02, R9
+	VMOVUPS    (R8), Y4
+	VMASKMOVPS 32(R8), Y0, Y5
+	ADDQ       R9, R8
+	VMOVUPS    (R8), Y6
+	VMASKMOVPS 32(R8), Y0, Y7
 	JMP        begin2
 
 zero2:
@@ -611,7 +622,7 @@ zero2:
 	VXORPS Y7, Y7, Y7
 
 begin2:
-	MOVQ    k+8(FP), BX
+	MOVQ    k+8(FP), R8
 	VMOVUPS cffff0000<>+0(SB), Y3
 
 k2:
@@ -621,7 +632,7 @@ k2:
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VANDPS       Y2, Y3, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
@@ -633,13 +644,13 @@ k2:
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	VBROADCASTSS (AX)(SI*1), Y2
+	VBROADCASTSS (AX)(BX*1), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y6
 	VFMADD231PS  Y1, Y2, Y7
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k2
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -661,23 +672,26 @@ store2:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMOVUPS    Y4, (AX)
 	VMASKMOVPS Y5, Y0, 32(AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMOVUPS    Y6, (AX)
 	VMASKMOVPS Y7, Y0, 32(AX)
 	JMP        end
 
 rows1:
+	MOVQ       from+64(FP), BX
 	TESTQ      BX, BX
 	JZ         zero1
-	MOVQ       tail+104(FP), SI
+	MOVQ       tail+104(FP), R8
 	LEAQ       lanes<>+32(SB), R9
-	SHLQ       $0x02, SI
-	SUBQ       SI, R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
 	VMOVUPS    (R9), Y0
-	MOVQ       ldf+72(FP), SI
-	SHLQ       $0x02, SI
+	MOVQ       ldf+72(FP), R8
+	SHLQ       $0x02, R8
 	VMOVUPS    (BX), Y4
 	VMASKMOVPS 32(BX), Y0, Y5
 	JMP        begin1
@@ -705,8 +719,8 @@ k1:
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y0, Y2, Y4
 	VFMADD231PS  Y1, Y2, Y5
-	ADDQ         R8, CX
-	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
 	DECQ         BX
 	JNZ          k1
 	MOVQ         relu+96(FP), AX
@@ -725,6 +739,8 @@ store1:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMOVUPS    Y4, (AX)
 	VMASKMOVPS Y5, Y0, 32(AX)
 	JMP        end
@@ -765,51 +781,47 @@ DATA cffff0000<>+56(SB)/4, $0xffff0000
 DATA cffff0000<>+60(SB)/4, $0xffff0000
 GLOBL cffff0000<>(SB), RODATA|NOPTR, $64
 
-// func avx2PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+// func avx2PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·avx2PairStrip1(SB), NOSPLIT, $8-112
+TEXT ·avx2PairStrip1(SB), NOSPLIT, $8-152
 	STMXCSR (SP)
 	MOVL    $0x00009fc0, 4(SP)
 	LDMXCSR 4(SP)
 	MOVQ    a+16(FP), AX
 	MOVQ    b+48(FP), CX
 	MOVQ    c+80(FP), DX
-	MOVQ    from+64(FP), BX
-	MOVQ    ai+24(FP), SI
-	MOVQ    ap+32(FP), DI
-	MOVQ    bp+56(FP), R8
-	MOVQ    ldc+88(FP), R9
+	MOVQ    ai+24(FP), BX
+	MOVQ    ap+32(FP), SI
+	MOVQ    bp+56(FP), DI
+	SHLQ    $0x02, BX
 	SHLQ    $0x02, SI
 	SHLQ    $0x02, DI
-	SHLQ    $0x02, R8
-	SHLQ    $0x02, R9
-	LEAQ    (SI)(SI*2), R10
-	MOVQ    m+0(FP), R11
+	LEAQ    (BX)(BX*2), R8
 
 full:
-	CMPQ       R11, $0x06
+	CMPQ       m+0(FP), $0x06
 	JLT        rest
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R9
+	TESTQ      R9, R9
 	JZ         zero6
-	MOVQ       tail+104(FP), R12
-	LEAQ       lanes<>+32(SB), R13
-	SHLQ       $0x02, R12
-	SUBQ       R12, R13
-	VMOVUPS    (R13), Y0
-	MOVQ       ldf+72(FP), R13
-	MOVQ       BX, R12
-	SHLQ       $0x02, R13
-	VMASKMOVPS (R12), Y0, Y3
-	ADDQ       R13, R12
-	VMASKMOVPS (R12), Y0, Y4
-	ADDQ       R13, R12
-	VMASKMOVPS (R12), Y0, Y5
-	ADDQ       R13, R12
-	VMASKMOVPS (R12), Y0, Y6
-	ADDQ       R13, R12
-	VMASKMOVPS (R12), Y0, Y7
-	ADDQ       R13, R12
-	VMASKMOVPS (R12), Y0, Y8
+	MOVQ       tail+104(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y0
+	MOVQ       ldf+72(FP), R10
+	SHLQ       $0x02, R10
+	VMASKMOVPS (R9), Y0, Y3
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y4
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y5
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y6
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y7
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y8
 	JMP        begin6
 
 zero6:
@@ -821,59 +833,59 @@ zero6:
 	VXORPS Y8, Y8, Y8
 
 begin6:
-	MOVQ    AX, R12
-	LEAQ    (R12)(SI*4), R13
-	MOVQ    k+8(FP), R15
-	MOVQ    CX, R14
+	MOVQ    AX, R9
+	LEAQ    (R9)(BX*4), R10
+	MOVQ    k+8(FP), R12
+	MOVQ    CX, R11
 	VMOVUPS cffff0000<>+0(SB), Y2
 
 k6:
-	VANDPS       (R14), Y2, Y0
-	VBROADCASTSS (R12), Y1
+	VANDPS       (R11), Y2, Y0
+	VBROADCASTSS (R9), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (R12)(SI*1), Y1
+	VBROADCASTSS (R9)(BX*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (R12)(SI*2), Y1
+	VBROADCASTSS (R9)(BX*2), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (R12)(R10*1), Y1
+	VBROADCASTSS (R9)(R8*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS (R13), Y1
+	VBROADCASTSS (R10), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y7
-	VBROADCASTSS (R13)(SI*1), Y1
+	VBROADCASTSS (R10)(BX*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y8
-	VMOVUPS      (R14), Y0
+	VMOVUPS      (R11), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R12), Y1
+	VBROADCASTSS (R9), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (R12)(SI*1), Y1
+	VBROADCASTSS (R9)(BX*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (R12)(SI*2), Y1
+	VBROADCASTSS (R9)(BX*2), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (R12)(R10*1), Y1
+	VBROADCASTSS (R9)(R8*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS (R13), Y1
+	VBROADCASTSS (R10), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y7
-	VBROADCASTSS (R13)(SI*1), Y1
+	VBROADCASTSS (R10)(BX*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y8
-	ADDQ         R8, R14
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	DECQ         R15
+	ADDQ         DI, R11
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	DECQ         R12
 	JNZ          k6
-	MOVQ         relu+96(FP), R12
-	TESTQ        R12, R12
+	MOVQ         relu+96(FP), R9
+	TESTQ        R9, R9
 	JZ           store6
 	VXORPS       Y1, Y1, Y1
 	VCMPPS       $0x12, Y1, Y3, Y0
@@ -890,47 +902,52 @@ k6:
 	VANDNPS      Y8, Y0, Y8
 
 store6:
-	MOVQ       tail+104(FP), R12
-	LEAQ       lanes<>+32(SB), R13
-	SHLQ       $0x02, R12
-	SUBQ       R12, R13
-	VMOVUPS    (R13), Y0
-	MOVQ       DX, R12
-	VMASKMOVPS Y3, Y0, (R12)
-	ADDQ       R9, R12
-	VMASKMOVPS Y4, Y0, (R12)
-	ADDQ       R9, R12
-	VMASKMOVPS Y5, Y0, (R12)
-	ADDQ       R9, R12
-	VMASKMOVPS Y6, Y0, (R12)
-	ADDQ       R9, R12
-	VMASKMOVPS Y7, Y0, (R12)
-	ADDQ       R9, R12
-	VMASKMOVPS Y8, Y0, (R12)
-	MOVQ       at+40(FP), R12
-	LEAQ       (AX)(R12*4), AX
-	SUBQ       $0x06, R11
-	LEAQ       (DX)(R9*2), DX
-	LEAQ       (DX)(R9*2), DX
-	LEAQ       (DX)(R9*2), DX
-	TESTQ      BX, BX
-	JZ         full
-	MOVQ       ldf+72(FP), R12
-	LEAQ       (BX)(R12*8), BX
-	LEAQ       (BX)(R12*8), BX
-	LEAQ       (BX)(R12*8), BX
+	MOVQ       tail+104(FP), R9
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y0
+	MOVQ       DX, R9
+	MOVQ       ldc+88(FP), R10
+	SHLQ       $0x02, R10
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y7, Y0, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y8, Y0, (R9)
+	MOVQ       at+40(FP), R9
+	LEAQ       (AX)(R9*4), AX
+	SUBQ       $0x06, m+0(FP)
+	MOVQ       ldc+88(FP), R9
+	LEAQ       (DX)(R9*8), DX
+	LEAQ       (DX)(R9*8), DX
+	LEAQ       (DX)(R9*8), DX
+	CMPQ       from+64(FP), $0x00
+	JE         full
+	MOVQ       from+64(FP), R9
+	MOVQ       ldf+72(FP), R10
+	LEAQ       (R9)(R10*8), R9
+	LEAQ       (R9)(R10*8), R9
+	LEAQ       (R9)(R10*8), R9
+	MOVQ       R9, from+64(FP)
 	JMP        full
 
 rest:
-	CMPQ R11, $0x05
+	CMPQ m+0(FP), $0x05
 	JEQ  rows5
-	CMPQ R11, $0x04
+	CMPQ m+0(FP), $0x04
 	JEQ  rows4
-	CMPQ R11, $0x03
+	CMPQ m+0(FP), $0x03
 	JEQ  rows3
-	CMPQ R11, $0x02
+	CMPQ m+0(FP), $0x02
 	JEQ  rows2
-	CMPQ R11, $0x01
+	CMPQ m+0(FP), $0x01
 	JEQ  rows1
 
 end:
@@ -939,24 +956,25 @@ end:
 	RET
 
 rows5:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R9
+	TESTQ      R9, R9
 	JZ         zero5
-	MOVQ       tail+104(FP), R11
-	LEAQ       lanes<>+32(SB), R12
-	SHLQ       $0x02, R11
-	SUBQ       R11, R12
-	VMOVUPS    (R12), Y0
-	MOVQ       ldf+72(FP), R11
-	SHLQ       $0x02, R11
-	VMASKMOVPS (BX), Y0, Y3
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y4
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y5
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y6
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y7
+	MOVQ       tail+104(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y0
+	MOVQ       ldf+72(FP), R10
+	SHLQ       $0x02, R10
+	VMASKMOVPS (R9), Y0, Y3
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y4
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y5
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y6
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y7
 	JMP        begin5
 
 zero5:
@@ -967,8 +985,8 @@ zero5:
 	VXORPS Y7, Y7, Y7
 
 begin5:
-	LEAQ    (AX)(SI*4), BX
-	MOVQ    k+8(FP), R11
+	LEAQ    (AX)(BX*4), R9
+	MOVQ    k+8(FP), R10
 	VMOVUPS cffff0000<>+0(SB), Y2
 
 k5:
@@ -976,16 +994,16 @@ k5:
 	VBROADCASTSS (AX), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R8*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R9), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y7
 	VMOVUPS      (CX), Y0
@@ -993,22 +1011,22 @@ k5:
 	VBROADCASTSS (AX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R8*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y6
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R9), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y7
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k5
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1032,34 +1050,37 @@ store5:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y7, Y0, (AX)
 	JMP        end
 
 rows4:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R9
+	TESTQ      R9, R9
 	JZ         zero4
-	MOVQ       tail+104(FP), R11
-	LEAQ       lanes<>+32(SB), R12
-	SHLQ       $0x02, R11
-	SUBQ       R11, R12
-	VMOVUPS    (R12), Y0
-	MOVQ       ldf+72(FP), R11
-	SHLQ       $0x02, R11
-	VMASKMOVPS (BX), Y0, Y3
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y4
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y5
-	ADDQ       R11, BX
-	VMASKMOVPS (BX), Y0, Y6
+	MOVQ       tail+104(FP), R10
+	LEAQ       lanes<>+32(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	VMOVUPS    (R11), Y0
+	MOVQ       ldf+72(FP), R10
+	SHLQ       $0x02, R10
+	VMASKMOVPS (R9), Y0, Y3
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y4
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y5
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y0, Y6
 	JMP        begin4
 
 zero4:
@@ -1069,7 +1090,7 @@ zero4:
 	VXORPS Y6, Y6, Y6
 
 begin4:
-	MOVQ    k+8(FP), BX
+	MOVQ    k+8(FP), R9
 	VMOVUPS cffff0000<>+0(SB), Y2
 
 k4:
@@ -1077,13 +1098,13 @@ k4:
 	VBROADCASTSS (AX), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R8*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y6
 	VMOVUPS      (CX), Y0
@@ -1091,18 +1112,18 @@ k4:
 	VBROADCASTSS (AX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	VBROADCASTSS (AX)(R10*1), Y1
+	VBROADCASTSS (AX)(R8*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k4
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1124,30 +1145,33 @@ store4:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y0, (AX)
 	JMP        end
 
 rows3:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R8
+	TESTQ      R8, R8
 	JZ         zero3
-	MOVQ       tail+104(FP), R10
-	LEAQ       lanes<>+32(SB), R11
-	SHLQ       $0x02, R10
-	SUBQ       R10, R11
-	VMOVUPS    (R11), Y0
-	MOVQ       ldf+72(FP), R10
-	SHLQ       $0x02, R10
-	VMASKMOVPS (BX), Y0, Y3
-	ADDQ       R10, BX
-	VMASKMOVPS (BX), Y0, Y4
-	ADDQ       R10, BX
-	VMASKMOVPS (BX), Y0, Y5
+	MOVQ       tail+104(FP), R9
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y0
+	MOVQ       ldf+72(FP), R9
+	SHLQ       $0x02, R9
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y0, Y4
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y0, Y5
 	JMP        begin3
 
 zero3:
@@ -1156,7 +1180,7 @@ zero3:
 	VXORPS Y5, Y5, Y5
 
 begin3:
-	MOVQ    k+8(FP), BX
+	MOVQ    k+8(FP), R8
 	VMOVUPS cffff0000<>+0(SB), Y2
 
 k3:
@@ -1164,10 +1188,10 @@ k3:
 	VBROADCASTSS (AX), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      (CX), Y0
@@ -1175,15 +1199,15 @@ k3:
 	VBROADCASTSS (AX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	VBROADCASTSS (AX)(SI*2), Y1
+	VBROADCASTSS (AX)(BX*2), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k3
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1203,26 +1227,29 @@ store3:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y5, Y0, (AX)
 	JMP        end
 
 rows2:
-	TESTQ      BX, BX
+	MOVQ       from+64(FP), R8
+	TESTQ      R8, R8
 	JZ         zero2
-	MOVQ       tail+104(FP), R10
-	LEAQ       lanes<>+32(SB), R11
-	SHLQ       $0x02, R10
-	SUBQ       R10, R11
-	VMOVUPS    (R11), Y0
-	MOVQ       ldf+72(FP), R10
-	SHLQ       $0x02, R10
-	VMASKMOVPS (BX), Y0, Y3
-	ADDQ       R10, BX
-	VMASKMOVPS (BX), Y0, Y4
+	MOVQ       tail+104(FP), R9
+	LEAQ       lanes<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y0
+	MOVQ       ldf+72(FP), R9
+	SHLQ       $0x02, R9
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y0, Y4
 	JMP        begin2
 
 zero2:
@@ -1230,7 +1257,7 @@ zero2:
 	VXORPS Y4, Y4, Y4
 
 begin2:
-	MOVQ    k+8(FP), BX
+	MOVQ    k+8(FP), R8
 	VMOVUPS cffff0000<>+0(SB), Y2
 
 k2:
@@ -1238,7 +1265,7 @@ k2:
 	VBROADCASTSS (AX), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VANDPS       Y1, Y2, Y1
 	VFMADD231PS  Y0, Y1, Y4
 	VMOVUPS      (CX), Y0
@@ -1246,12 +1273,12 @@ k2:
 	VBROADCASTSS (AX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	VBROADCASTSS (AX)(SI*1), Y1
+	VBROADCASTSS (AX)(BX*1), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k2
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1269,21 +1296,24 @@ store2:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       R9, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y0, (AX)
 	JMP        end
 
 rows1:
+	MOVQ       from+64(FP), BX
 	TESTQ      BX, BX
 	JZ         zero1
-	MOVQ       tail+104(FP), SI
+	MOVQ       tail+104(FP), R8
 	LEAQ       lanes<>+32(SB), R9
-	SHLQ       $0x02, SI
-	SUBQ       SI, R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
 	VMOVUPS    (R9), Y0
-	MOVQ       ldf+72(FP), SI
-	SHLQ       $0x02, SI
+	MOVQ       ldf+72(FP), R8
+	SHLQ       $0x02, R8
 	VMASKMOVPS (BX), Y0, Y3
 	JMP        begin1
 
@@ -1304,8 +1334,8 @@ k1:
 	VBROADCASTSS (AX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         R8, CX
-	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
 	DECQ         BX
 	JNZ          k1
 	MOVQ         relu+96(FP), AX
@@ -1322,6 +1352,8 @@ store1:
 	SUBQ       AX, CX
 	VMOVUPS    (CX), Y0
 	MOVQ       DX, AX
+	MOVQ       ldc+88(FP), CX
+	SHLQ       $0x02, CX
 	VMASKMOVPS Y3, Y0, (AX)
 	JMP        end
 

@@ -16,10 +16,11 @@ package kernel
 //		}
 //	}
 //
-// k is at least 1, and rows of b have whole registers.
+// k is at least 1, and rows of b have whole registers. With AVX-512, what is needed soon is fetched into the second cache: for each pair of a
+// whole tile a line at near and one at far, which are step and apart bytes further for the next pair, near back bytes further for the next tile.
 //
 //go:noescape
-func avx512PairStrip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+func avx512PairStrip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 
 // avx512PairStrip2 computes a strip of a product of pairs, m rows by 32 columns, of which the last 16 have only tail:
 //
@@ -33,10 +34,11 @@ func avx512PairStrip3(m int, k int, a *float32, ai int, ap int, at int, b *float
 //		}
 //	}
 //
-// k is at least 1, and rows of b have whole registers.
+// k is at least 1, and rows of b have whole registers. With AVX-512, what is needed soon is fetched into the second cache: for each pair of a
+// whole tile a line at near and one at far, which are step and apart bytes further for the next pair, near back bytes further for the next tile.
 //
 //go:noescape
-func avx512PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+func avx512PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 
 // avx512PairStrip1 computes a strip of a product of pairs, m rows by 16 columns, of which the last 16 have only tail:
 //
@@ -50,10 +52,11 @@ func avx512PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float
 //		}
 //	}
 //
-// k is at least 1, and rows of b have whole registers.
+// k is at least 1, and rows of b have whole registers. With AVX-512, what is needed soon is fetched into the second cache: for each pair of a
+// whole tile a line at near and one at far, which are step and apart bytes further for the next pair, near back bytes further for the next tile.
 //
 //go:noescape
-func avx512PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
+func avx512PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
 
 // avx512PairsAlong rounds n numbers and stores them as pairs, the last with 0 if n is odd:
 //

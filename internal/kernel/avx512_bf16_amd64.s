@@ -4,67 +4,63 @@
 
 #include "textflag.h"
 
-// func avx512PairStrip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·avx512PairStrip3(SB), NOSPLIT, $0-112
+// func avx512PairStrip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·avx512PairStrip3(SB), NOSPLIT, $0-152
 	MOVQ  a+16(FP), AX
 	MOVQ  b+48(FP), CX
 	MOVQ  c+80(FP), DX
-	MOVQ  from+64(FP), BX
-	MOVQ  ai+24(FP), SI
-	MOVQ  ap+32(FP), DI
-	MOVQ  bp+56(FP), R8
-	MOVQ  ldc+88(FP), R9
+	MOVQ  ai+24(FP), BX
+	MOVQ  ap+32(FP), SI
+	MOVQ  bp+56(FP), DI
+	SHLQ  $0x02, BX
 	SHLQ  $0x02, SI
 	SHLQ  $0x02, DI
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	LEAQ  (SI)(SI*2), R10
-	MOVQ  tail+104(FP), R11
-	MOVL  $0x0000ffff, R12
-	BZHIL R11, R12, R12
-	KMOVW R12, K1
-	MOVQ  m+0(FP), R11
+	LEAQ  (BX)(BX*2), R8
+	MOVQ  tail+104(FP), R9
+	MOVL  $0x0000ffff, R10
+	BZHIL R9, R10, R10
+	KMOVW R10, K1
 
 full:
-	CMPQ      R11, $0x08
+	CMPQ      m+0(FP), $0x08
 	JLT       rest
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero8
-	MOVQ      ldf+72(FP), R13
-	MOVQ      BX, R12
-	SHLQ      $0x02, R13
-	VMOVUPS   (R12), Z8
-	VMOVUPS   64(R12), Z9
-	VMOVUPS.Z 128(R12), K1, Z10
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z11
-	VMOVUPS   64(R12), Z12
-	VMOVUPS.Z 128(R12), K1, Z13
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z14
-	VMOVUPS   64(R12), Z15
-	VMOVUPS.Z 128(R12), K1, Z16
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z17
-	VMOVUPS   64(R12), Z18
-	VMOVUPS.Z 128(R12), K1, Z19
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z20
-	VMOVUPS   64(R12), Z21
-	VMOVUPS.Z 128(R12), K1, Z22
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z23
-	VMOVUPS   64(R12), Z24
-	VMOVUPS.Z 128(R12), K1, Z25
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z26
-	VMOVUPS   64(R12), Z27
-	VMOVUPS.Z 128(R12), K1, Z28
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z29
-	VMOVUPS   64(R12), Z30
-	VMOVUPS.Z 128(R12), K1, Z31
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z8
+	VMOVUPS   64(R9), Z9
+	VMOVUPS.Z 128(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS   64(R9), Z12
+	VMOVUPS.Z 128(R9), K1, Z13
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z14
+	VMOVUPS   64(R9), Z15
+	VMOVUPS.Z 128(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS   64(R9), Z18
+	VMOVUPS.Z 128(R9), K1, Z19
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z20
+	VMOVUPS   64(R9), Z21
+	VMOVUPS.Z 128(R9), K1, Z22
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z23
+	VMOVUPS   64(R9), Z24
+	VMOVUPS.Z 128(R9), K1, Z25
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z26
+	VMOVUPS   64(R9), Z27
+	VMOVUPS.Z 128(R9), K1, Z28
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z29
+	VMOVUPS   64(R9), Z30
+	VMOVUPS.Z 128(R9), K1, Z31
 	JMP       begin8
 
 zero8:
@@ -94,78 +90,133 @@ zero8:
 	VPXORD Z31, Z31, Z31
 
 begin8:
-	MOVQ AX, R12
-	LEAQ (R12)(SI*4), R13
-	MOVQ k+8(FP), R15
-	MOVQ CX, R14
+	MOVQ       ldc+88(FP), R10
+	MOVQ       DX, R9
+	SHLQ       $0x02, R10
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 188(R9)
+	MOVQ       near+112(FP), R9
+	MOVQ       far+120(FP), R10
+	MOVQ       AX, R11
+	LEAQ       (R11)(BX*4), R12
+	MOVQ       k+8(FP), R14
+	MOVQ       CX, R13
 
 k8:
-	VMOVUPS      (R14), Z0
-	VMOVUPS      64(R14), Z1
-	VMOVUPS      128(R14), Z2
-	VBROADCASTSS (R12), Z3
+	PREFETCHT1   (R9)
+	ADDQ         step+128(FP), R9
+	PREFETCHT1   (R10)
+	ADDQ         apart+144(FP), R10
+	VMOVUPS      (R13), Z0
+	VMOVUPS      64(R13), Z1
+	VMOVUPS      128(R13), Z2
+	VBROADCASTSS (R11), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
 	LONG         $0x48667262
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (R12)(SI*1), Z4
+	VBROADCASTSS (R11)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	VBROADCASTSS (R12)(SI*2), Z5
+	VBROADCASTSS (R11)(BX*2), Z5
 	LONG         $0x48567262
 	WORD         $0xf052
 	LONG         $0x48567262
 	WORD         $0xf952
 	LONG         $0x4856e262
 	WORD         $0xc252
-	VBROADCASTSS (R12)(R10*1), Z6
+	VBROADCASTSS (R11)(R8*1), Z6
 	LONG         $0x484ee262
 	WORD         $0xc852
 	LONG         $0x484ee262
 	WORD         $0xd152
 	LONG         $0x484ee262
 	WORD         $0xda52
-	VBROADCASTSS (R13), Z7
+	VBROADCASTSS (R12), Z7
 	LONG         $0x4846e262
 	WORD         $0xe052
 	LONG         $0x4846e262
 	WORD         $0xe952
 	LONG         $0x4846e262
 	WORD         $0xf252
-	VBROADCASTSS (R13)(SI*1), Z3
+	VBROADCASTSS (R12)(BX*1), Z3
 	LONG         $0x4866e262
 	WORD         $0xf852
 	LONG         $0x48666262
 	WORD         $0xc152
 	LONG         $0x48666262
 	WORD         $0xca52
-	VBROADCASTSS (R13)(SI*2), Z4
+	VBROADCASTSS (R12)(BX*2), Z4
 	LONG         $0x485e6262
 	WORD         $0xd052
 	LONG         $0x485e6262
 	WORD         $0xd952
 	LONG         $0x485e6262
 	WORD         $0xe252
-	VBROADCASTSS (R13)(R10*1), Z5
+	VBROADCASTSS (R12)(R8*1), Z5
 	LONG         $0x48566262
 	WORD         $0xe852
 	LONG         $0x48566262
 	WORD         $0xf152
 	LONG         $0x48566262
 	WORD         $0xfa52
-	ADDQ         R8, R14
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	DECQ         R15
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	DECQ         R14
 	JNZ          k8
-	MOVQ         relu+96(FP), R12
-	TESTQ        R12, R12
+	ADDQ         back+136(FP), R9
+	MOVQ         R9, near+112(FP)
+	MOVQ         R10, far+120(FP)
+	MOVQ         relu+96(FP), R9
+	TESTQ        R9, R9
 	JZ           store8
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x12, Z1, Z8, K2
@@ -218,68 +269,73 @@ k8:
 	VPXORD       Z31, Z31, K2, Z31
 
 store8:
-	MOVQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	VMOVUPS Z10, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z11, (R12)
-	VMOVUPS Z12, 64(R12)
-	VMOVUPS Z13, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z14, (R12)
-	VMOVUPS Z15, 64(R12)
-	VMOVUPS Z16, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z17, (R12)
-	VMOVUPS Z18, 64(R12)
-	VMOVUPS Z19, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z20, (R12)
-	VMOVUPS Z21, 64(R12)
-	VMOVUPS Z22, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z23, (R12)
-	VMOVUPS Z24, 64(R12)
-	VMOVUPS Z25, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z26, (R12)
-	VMOVUPS Z27, 64(R12)
-	VMOVUPS Z28, K1, 128(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z29, (R12)
-	VMOVUPS Z30, 64(R12)
-	VMOVUPS Z31, K1, 128(R12)
-	MOVQ    at+40(FP), R12
-	LEAQ    (AX)(R12*4), AX
-	SUBQ    $0x08, R11
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	TESTQ   BX, BX
-	JZ      full
-	MOVQ    ldf+72(FP), R12
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
+	MOVQ    DX, R9
+	MOVQ    ldc+88(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z11, (R9)
+	VMOVUPS Z12, 64(R9)
+	VMOVUPS Z13, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, 64(R9)
+	VMOVUPS Z16, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z17, (R9)
+	VMOVUPS Z18, 64(R9)
+	VMOVUPS Z19, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, 64(R9)
+	VMOVUPS Z22, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z23, (R9)
+	VMOVUPS Z24, 64(R9)
+	VMOVUPS Z25, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z26, (R9)
+	VMOVUPS Z27, 64(R9)
+	VMOVUPS Z28, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z29, (R9)
+	VMOVUPS Z30, 64(R9)
+	VMOVUPS Z31, K1, 128(R9)
+	MOVQ    at+40(FP), R9
+	LEAQ    (AX)(R9*4), AX
+	SUBQ    $0x08, m+0(FP)
+	MOVQ    ldc+88(FP), R9
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	CMPQ    from+64(FP), $0x00
+	JE      full
+	MOVQ    from+64(FP), R9
+	MOVQ    ldf+72(FP), R10
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	MOVQ    R9, from+64(FP)
 	JMP     full
 
 rest:
-	CMPQ R11, $0x07
+	CMPQ m+0(FP), $0x07
 	JEQ  rows7
-	CMPQ R11, $0x06
+	CMPQ m+0(FP), $0x06
 	JEQ  rows6
-	CMPQ R11, $0x05
+	CMPQ m+0(FP), $0x05
 	JEQ  rows5
-	CMPQ R11, $0x04
+	CMPQ m+0(FP), $0x04
 	JEQ  rows4
-	CMPQ R11, $0x03
+	CMPQ m+0(FP), $0x03
 	JEQ  rows3
-	CMPQ R11, $0x02
+	CMPQ m+0(FP), $0x02
 	JEQ  rows2
-	CMPQ R11, $0x01
+	CMPQ m+0(FP), $0x01
 	JEQ  rows1
 
 end:
@@ -287,37 +343,38 @@ end:
 	RET
 
 rows7:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero7
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z8
-	VMOVUPS   64(BX), Z9
-	VMOVUPS.Z 128(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS   64(BX), Z12
-	VMOVUPS.Z 128(BX), K1, Z13
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z14
-	VMOVUPS   64(BX), Z15
-	VMOVUPS.Z 128(BX), K1, Z16
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z17
-	VMOVUPS   64(BX), Z18
-	VMOVUPS.Z 128(BX), K1, Z19
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z20
-	VMOVUPS   64(BX), Z21
-	VMOVUPS.Z 128(BX), K1, Z22
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z23
-	VMOVUPS   64(BX), Z24
-	VMOVUPS.Z 128(BX), K1, Z25
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z26
-	VMOVUPS   64(BX), Z27
-	VMOVUPS.Z 128(BX), K1, Z28
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z8
+	VMOVUPS   64(R9), Z9
+	VMOVUPS.Z 128(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS   64(R9), Z12
+	VMOVUPS.Z 128(R9), K1, Z13
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z14
+	VMOVUPS   64(R9), Z15
+	VMOVUPS.Z 128(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS   64(R9), Z18
+	VMOVUPS.Z 128(R9), K1, Z19
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z20
+	VMOVUPS   64(R9), Z21
+	VMOVUPS.Z 128(R9), K1, Z22
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z23
+	VMOVUPS   64(R9), Z24
+	VMOVUPS.Z 128(R9), K1, Z25
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z26
+	VMOVUPS   64(R9), Z27
+	VMOVUPS.Z 128(R9), K1, Z28
 	JMP       begin7
 
 zero7:
@@ -344,8 +401,8 @@ zero7:
 	VPXORD Z28, Z28, Z28
 
 begin7:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k7:
 	VMOVUPS      (CX), Z0
@@ -358,52 +415,52 @@ k7:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (AX)(SI*1), Z4
+	VBROADCASTSS (AX)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	VBROADCASTSS (AX)(SI*2), Z5
+	VBROADCASTSS (AX)(BX*2), Z5
 	LONG         $0x48567262
 	WORD         $0xf052
 	LONG         $0x48567262
 	WORD         $0xf952
 	LONG         $0x4856e262
 	WORD         $0xc252
-	VBROADCASTSS (AX)(R10*1), Z6
+	VBROADCASTSS (AX)(R8*1), Z6
 	LONG         $0x484ee262
 	WORD         $0xc852
 	LONG         $0x484ee262
 	WORD         $0xd152
 	LONG         $0x484ee262
 	WORD         $0xda52
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R9), Z7
 	LONG         $0x4846e262
 	WORD         $0xe052
 	LONG         $0x4846e262
 	WORD         $0xe952
 	LONG         $0x4846e262
 	WORD         $0xf252
-	VBROADCASTSS (BX)(SI*1), Z3
+	VBROADCASTSS (R9)(BX*1), Z3
 	LONG         $0x4866e262
 	WORD         $0xf852
 	LONG         $0x48666262
 	WORD         $0xc152
 	LONG         $0x48666262
 	WORD         $0xca52
-	VBROADCASTSS (BX)(SI*2), Z4
+	VBROADCASTSS (R9)(BX*2), Z4
 	LONG         $0x485e6262
 	WORD         $0xd052
 	LONG         $0x485e6262
 	WORD         $0xd952
 	LONG         $0x485e6262
 	WORD         $0xe252
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k7
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -454,63 +511,66 @@ k7:
 
 store7:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, 64(AX)
 	VMOVUPS Z13, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, 64(AX)
 	VMOVUPS Z16, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z17, (AX)
 	VMOVUPS Z18, 64(AX)
 	VMOVUPS Z19, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z20, (AX)
 	VMOVUPS Z21, 64(AX)
 	VMOVUPS Z22, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z23, (AX)
 	VMOVUPS Z24, 64(AX)
 	VMOVUPS Z25, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z26, (AX)
 	VMOVUPS Z27, 64(AX)
 	VMOVUPS Z28, K1, 128(AX)
 	JMP     end
 
 rows6:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero6
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z8
-	VMOVUPS   64(BX), Z9
-	VMOVUPS.Z 128(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS   64(BX), Z12
-	VMOVUPS.Z 128(BX), K1, Z13
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z14
-	VMOVUPS   64(BX), Z15
-	VMOVUPS.Z 128(BX), K1, Z16
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z17
-	VMOVUPS   64(BX), Z18
-	VMOVUPS.Z 128(BX), K1, Z19
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z20
-	VMOVUPS   64(BX), Z21
-	VMOVUPS.Z 128(BX), K1, Z22
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z23
-	VMOVUPS   64(BX), Z24
-	VMOVUPS.Z 128(BX), K1, Z25
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z8
+	VMOVUPS   64(R9), Z9
+	VMOVUPS.Z 128(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS   64(R9), Z12
+	VMOVUPS.Z 128(R9), K1, Z13
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z14
+	VMOVUPS   64(R9), Z15
+	VMOVUPS.Z 128(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS   64(R9), Z18
+	VMOVUPS.Z 128(R9), K1, Z19
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z20
+	VMOVUPS   64(R9), Z21
+	VMOVUPS.Z 128(R9), K1, Z22
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z23
+	VMOVUPS   64(R9), Z24
+	VMOVUPS.Z 128(R9), K1, Z25
 	JMP       begin6
 
 zero6:
@@ -534,8 +594,8 @@ zero6:
 	VPXORD Z25, Z25, Z25
 
 begin6:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k6:
 	VMOVUPS      (CX), Z0
@@ -548,45 +608,45 @@ k6:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (AX)(SI*1), Z4
+	VBROADCASTSS (AX)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	VBROADCASTSS (AX)(SI*2), Z5
+	VBROADCASTSS (AX)(BX*2), Z5
 	LONG         $0x48567262
 	WORD         $0xf052
 	LONG         $0x48567262
 	WORD         $0xf952
 	LONG         $0x4856e262
 	WORD         $0xc252
-	VBROADCASTSS (AX)(R10*1), Z6
+	VBROADCASTSS (AX)(R8*1), Z6
 	LONG         $0x484ee262
 	WORD         $0xc852
 	LONG         $0x484ee262
 	WORD         $0xd152
 	LONG         $0x484ee262
 	WORD         $0xda52
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R9), Z7
 	LONG         $0x4846e262
 	WORD         $0xe052
 	LONG         $0x4846e262
 	WORD         $0xe952
 	LONG         $0x4846e262
 	WORD         $0xf252
-	VBROADCASTSS (BX)(SI*1), Z3
+	VBROADCASTSS (R9)(BX*1), Z3
 	LONG         $0x4866e262
 	WORD         $0xf852
 	LONG         $0x48666262
 	WORD         $0xc152
 	LONG         $0x48666262
 	WORD         $0xca52
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k6
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -631,55 +691,58 @@ k6:
 
 store6:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, 64(AX)
 	VMOVUPS Z13, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, 64(AX)
 	VMOVUPS Z16, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z17, (AX)
 	VMOVUPS Z18, 64(AX)
 	VMOVUPS Z19, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z20, (AX)
 	VMOVUPS Z21, 64(AX)
 	VMOVUPS Z22, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z23, (AX)
 	VMOVUPS Z24, 64(AX)
 	VMOVUPS Z25, K1, 128(AX)
 	JMP     end
 
 rows5:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero5
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z8
-	VMOVUPS   64(BX), Z9
-	VMOVUPS.Z 128(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS   64(BX), Z12
-	VMOVUPS.Z 128(BX), K1, Z13
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z14
-	VMOVUPS   64(BX), Z15
-	VMOVUPS.Z 128(BX), K1, Z16
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z17
-	VMOVUPS   64(BX), Z18
-	VMOVUPS.Z 128(BX), K1, Z19
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z20
-	VMOVUPS   64(BX), Z21
-	VMOVUPS.Z 128(BX), K1, Z22
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z8
+	VMOVUPS   64(R9), Z9
+	VMOVUPS.Z 128(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS   64(R9), Z12
+	VMOVUPS.Z 128(R9), K1, Z13
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z14
+	VMOVUPS   64(R9), Z15
+	VMOVUPS.Z 128(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS   64(R9), Z18
+	VMOVUPS.Z 128(R9), K1, Z19
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z20
+	VMOVUPS   64(R9), Z21
+	VMOVUPS.Z 128(R9), K1, Z22
 	JMP       begin5
 
 zero5:
@@ -700,8 +763,8 @@ zero5:
 	VPXORD Z22, Z22, Z22
 
 begin5:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k5:
 	VMOVUPS      (CX), Z0
@@ -714,38 +777,38 @@ k5:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (AX)(SI*1), Z4
+	VBROADCASTSS (AX)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	VBROADCASTSS (AX)(SI*2), Z5
+	VBROADCASTSS (AX)(BX*2), Z5
 	LONG         $0x48567262
 	WORD         $0xf052
 	LONG         $0x48567262
 	WORD         $0xf952
 	LONG         $0x4856e262
 	WORD         $0xc252
-	VBROADCASTSS (AX)(R10*1), Z6
+	VBROADCASTSS (AX)(R8*1), Z6
 	LONG         $0x484ee262
 	WORD         $0xc852
 	LONG         $0x484ee262
 	WORD         $0xd152
 	LONG         $0x484ee262
 	WORD         $0xda52
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R9), Z7
 	LONG         $0x4846e262
 	WORD         $0xe052
 	LONG         $0x4846e262
 	WORD         $0xe952
 	LONG         $0x4846e262
 	WORD         $0xf252
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k5
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -784,47 +847,50 @@ k5:
 
 store5:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, 64(AX)
 	VMOVUPS Z13, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, 64(AX)
 	VMOVUPS Z16, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z17, (AX)
 	VMOVUPS Z18, 64(AX)
 	VMOVUPS Z19, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z20, (AX)
 	VMOVUPS Z21, 64(AX)
 	VMOVUPS Z22, K1, 128(AX)
 	JMP     end
 
 rows4:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero4
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z8
-	VMOVUPS   64(BX), Z9
-	VMOVUPS.Z 128(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS   64(BX), Z12
-	VMOVUPS.Z 128(BX), K1, Z13
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z14
-	VMOVUPS   64(BX), Z15
-	VMOVUPS.Z 128(BX), K1, Z16
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z17
-	VMOVUPS   64(BX), Z18
-	VMOVUPS.Z 128(BX), K1, Z19
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z8
+	VMOVUPS   64(R9), Z9
+	VMOVUPS.Z 128(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS   64(R9), Z12
+	VMOVUPS.Z 128(R9), K1, Z13
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z14
+	VMOVUPS   64(R9), Z15
+	VMOVUPS.Z 128(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS   64(R9), Z18
+	VMOVUPS.Z 128(R9), K1, Z19
 	JMP       begin4
 
 zero4:
@@ -842,7 +908,7 @@ zero4:
 	VPXORD Z19, Z19, Z19
 
 begin4:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R9
 
 k4:
 	VMOVUPS      (CX), Z0
@@ -855,30 +921,30 @@ k4:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (AX)(SI*1), Z4
+	VBROADCASTSS (AX)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	VBROADCASTSS (AX)(SI*2), Z5
+	VBROADCASTSS (AX)(BX*2), Z5
 	LONG         $0x48567262
 	WORD         $0xf052
 	LONG         $0x48567262
 	WORD         $0xf952
 	LONG         $0x4856e262
 	WORD         $0xc252
-	VBROADCASTSS (AX)(R10*1), Z6
+	VBROADCASTSS (AX)(R8*1), Z6
 	LONG         $0x484ee262
 	WORD         $0xc852
 	LONG         $0x484ee262
 	WORD         $0xd152
 	LONG         $0x484ee262
 	WORD         $0xda52
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k4
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -911,39 +977,42 @@ k4:
 
 store4:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, 64(AX)
 	VMOVUPS Z13, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, 64(AX)
 	VMOVUPS Z16, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z17, (AX)
 	VMOVUPS Z18, 64(AX)
 	VMOVUPS Z19, K1, 128(AX)
 	JMP     end
 
 rows3:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R8
+	TESTQ     R8, R8
 	JZ        zero3
-	MOVQ      ldf+72(FP), R10
-	SHLQ      $0x02, R10
-	VMOVUPS   (BX), Z8
-	VMOVUPS   64(BX), Z9
-	VMOVUPS.Z 128(BX), K1, Z10
-	ADDQ      R10, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS   64(BX), Z12
-	VMOVUPS.Z 128(BX), K1, Z13
-	ADDQ      R10, BX
-	VMOVUPS   (BX), Z14
-	VMOVUPS   64(BX), Z15
-	VMOVUPS.Z 128(BX), K1, Z16
+	MOVQ      ldf+72(FP), R9
+	SHLQ      $0x02, R9
+	VMOVUPS   (R8), Z8
+	VMOVUPS   64(R8), Z9
+	VMOVUPS.Z 128(R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS   (R8), Z11
+	VMOVUPS   64(R8), Z12
+	VMOVUPS.Z 128(R8), K1, Z13
+	ADDQ      R9, R8
+	VMOVUPS   (R8), Z14
+	VMOVUPS   64(R8), Z15
+	VMOVUPS.Z 128(R8), K1, Z16
 	JMP       begin3
 
 zero3:
@@ -958,7 +1027,7 @@ zero3:
 	VPXORD Z16, Z16, Z16
 
 begin3:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R8
 
 k3:
 	VMOVUPS      (CX), Z0
@@ -971,23 +1040,23 @@ k3:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (AX)(SI*1), Z4
+	VBROADCASTSS (AX)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	VBROADCASTSS (AX)(SI*2), Z5
+	VBROADCASTSS (AX)(BX*2), Z5
 	LONG         $0x48567262
 	WORD         $0xf052
 	LONG         $0x48567262
 	WORD         $0xf952
 	LONG         $0x4856e262
 	WORD         $0xc252
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k3
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1014,31 +1083,34 @@ k3:
 
 store3:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, 64(AX)
 	VMOVUPS Z13, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, 64(AX)
 	VMOVUPS Z16, K1, 128(AX)
 	JMP     end
 
 rows2:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R8
+	TESTQ     R8, R8
 	JZ        zero2
-	MOVQ      ldf+72(FP), R10
-	SHLQ      $0x02, R10
-	VMOVUPS   (BX), Z8
-	VMOVUPS   64(BX), Z9
-	VMOVUPS.Z 128(BX), K1, Z10
-	ADDQ      R10, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS   64(BX), Z12
-	VMOVUPS.Z 128(BX), K1, Z13
+	MOVQ      ldf+72(FP), R9
+	SHLQ      $0x02, R9
+	VMOVUPS   (R8), Z8
+	VMOVUPS   64(R8), Z9
+	VMOVUPS.Z 128(R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS   (R8), Z11
+	VMOVUPS   64(R8), Z12
+	VMOVUPS.Z 128(R8), K1, Z13
 	JMP       begin2
 
 zero2:
@@ -1050,7 +1122,7 @@ zero2:
 	VPXORD Z13, Z13, Z13
 
 begin2:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R8
 
 k2:
 	VMOVUPS      (CX), Z0
@@ -1063,16 +1135,16 @@ k2:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	VBROADCASTSS (AX)(SI*1), Z4
+	VBROADCASTSS (AX)(BX*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
 	LONG         $0x485e7262
 	WORD         $0xea52
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k2
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1093,20 +1165,23 @@ k2:
 
 store2:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, 64(AX)
 	VMOVUPS Z13, K1, 128(AX)
 	JMP     end
 
 rows1:
+	MOVQ      from+64(FP), BX
 	TESTQ     BX, BX
 	JZ        zero1
-	MOVQ      ldf+72(FP), SI
-	SHLQ      $0x02, SI
+	MOVQ      ldf+72(FP), R8
+	SHLQ      $0x02, R8
 	VMOVUPS   (BX), Z8
 	VMOVUPS   64(BX), Z9
 	VMOVUPS.Z 128(BX), K1, Z10
@@ -1131,8 +1206,8 @@ k1:
 	WORD         $0xc952
 	LONG         $0x48667262
 	WORD         $0xd252
-	ADDQ         R8, CX
-	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
 	DECQ         BX
 	JNZ          k1
 	MOVQ         relu+96(FP), AX
@@ -1148,64 +1223,62 @@ k1:
 
 store1:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, 64(AX)
 	VMOVUPS Z10, K1, 128(AX)
 	JMP     end
 
-// func avx512PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·avx512PairStrip2(SB), NOSPLIT, $0-112
+// func avx512PairStrip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·avx512PairStrip2(SB), NOSPLIT, $0-152
 	MOVQ  a+16(FP), AX
 	MOVQ  b+48(FP), CX
 	MOVQ  c+80(FP), DX
-	MOVQ  from+64(FP), BX
-	MOVQ  ai+24(FP), SI
-	MOVQ  ap+32(FP), DI
-	MOVQ  bp+56(FP), R8
-	MOVQ  ldc+88(FP), R9
+	MOVQ  ai+24(FP), BX
+	MOVQ  ap+32(FP), SI
+	MOVQ  bp+56(FP), DI
+	SHLQ  $0x02, BX
 	SHLQ  $0x02, SI
 	SHLQ  $0x02, DI
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	LEAQ  (SI)(SI*2), R10
-	MOVQ  tail+104(FP), R11
-	MOVL  $0x0000ffff, R12
-	BZHIL R11, R12, R12
-	KMOVW R12, K1
-	MOVQ  m+0(FP), R11
+	LEAQ  (BX)(BX*2), R8
+	MOVQ  tail+104(FP), R9
+	MOVL  $0x0000ffff, R10
+	BZHIL R9, R10, R10
+	KMOVW R10, K1
 
 full:
-	CMPQ      R11, $0x08
+	CMPQ      m+0(FP), $0x08
 	JLT       rest
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero8
-	MOVQ      ldf+72(FP), R13
-	MOVQ      BX, R12
-	SHLQ      $0x02, R13
-	VMOVUPS   (R12), Z7
-	VMOVUPS.Z 64(R12), K1, Z8
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z9
-	VMOVUPS.Z 64(R12), K1, Z10
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z11
-	VMOVUPS.Z 64(R12), K1, Z12
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z13
-	VMOVUPS.Z 64(R12), K1, Z14
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z15
-	VMOVUPS.Z 64(R12), K1, Z16
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z17
-	VMOVUPS.Z 64(R12), K1, Z18
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z19
-	VMOVUPS.Z 64(R12), K1, Z20
-	ADDQ      R13, R12
-	VMOVUPS   (R12), Z21
-	VMOVUPS.Z 64(R12), K1, Z22
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z7
+	VMOVUPS.Z 64(R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z9
+	VMOVUPS.Z 64(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS.Z 64(R9), K1, Z12
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z13
+	VMOVUPS.Z 64(R9), K1, Z14
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z15
+	VMOVUPS.Z 64(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS.Z 64(R9), K1, Z18
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z19
+	VMOVUPS.Z 64(R9), K1, Z20
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z21
+	VMOVUPS.Z 64(R9), K1, Z22
 	JMP       begin8
 
 zero8:
@@ -1227,61 +1300,108 @@ zero8:
 	VPXORD Z22, Z22, Z22
 
 begin8:
-	MOVQ AX, R12
-	LEAQ (R12)(SI*4), R13
-	MOVQ k+8(FP), R15
-	MOVQ CX, R14
+	MOVQ       ldc+88(FP), R10
+	MOVQ       DX, R9
+	SHLQ       $0x02, R10
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 124(R9)
+	MOVQ       near+112(FP), R9
+	MOVQ       far+120(FP), R10
+	MOVQ       AX, R11
+	LEAQ       (R11)(BX*4), R12
+	MOVQ       k+8(FP), R14
+	MOVQ       CX, R13
 
 k8:
-	VMOVUPS      (R14), Z0
-	VMOVUPS      64(R14), Z1
-	VBROADCASTSS (R12), Z2
+	PREFETCHT1   (R9)
+	ADDQ         step+128(FP), R9
+	PREFETCHT1   (R10)
+	ADDQ         apart+144(FP), R10
+	VMOVUPS      (R13), Z0
+	VMOVUPS      64(R13), Z1
+	VBROADCASTSS (R11), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (R12)(SI*1), Z3
+	VBROADCASTSS (R11)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	VBROADCASTSS (R12)(SI*2), Z4
+	VBROADCASTSS (R11)(BX*2), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
-	VBROADCASTSS (R12)(R10*1), Z5
+	VBROADCASTSS (R11)(R8*1), Z5
 	LONG         $0x48567262
 	WORD         $0xe852
 	LONG         $0x48567262
 	WORD         $0xf152
-	VBROADCASTSS (R13), Z6
+	VBROADCASTSS (R12), Z6
 	LONG         $0x484e7262
 	WORD         $0xf852
 	LONG         $0x484ee262
 	WORD         $0xc152
-	VBROADCASTSS (R13)(SI*1), Z2
+	VBROADCASTSS (R12)(BX*1), Z2
 	LONG         $0x486ee262
 	WORD         $0xc852
 	LONG         $0x486ee262
 	WORD         $0xd152
-	VBROADCASTSS (R13)(SI*2), Z3
+	VBROADCASTSS (R12)(BX*2), Z3
 	LONG         $0x4866e262
 	WORD         $0xd852
 	LONG         $0x4866e262
 	WORD         $0xe152
-	VBROADCASTSS (R13)(R10*1), Z4
+	VBROADCASTSS (R12)(R8*1), Z4
 	LONG         $0x485ee262
 	WORD         $0xe852
 	LONG         $0x485ee262
 	WORD         $0xf152
-	ADDQ         R8, R14
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	DECQ         R15
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	DECQ         R14
 	JNZ          k8
-	MOVQ         relu+96(FP), R12
-	TESTQ        R12, R12
+	ADDQ         back+136(FP), R9
+	MOVQ         R9, near+112(FP)
+	MOVQ         R10, far+120(FP)
+	MOVQ         relu+96(FP), R9
+	TESTQ        R9, R9
 	JZ           store8
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x12, Z1, Z7, K2
@@ -1318,60 +1438,65 @@ k8:
 	VPXORD       Z22, Z22, K2, Z22
 
 store8:
-	MOVQ    DX, R12
-	VMOVUPS Z7, (R12)
-	VMOVUPS Z8, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z9, (R12)
-	VMOVUPS Z10, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z11, (R12)
-	VMOVUPS Z12, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z13, (R12)
-	VMOVUPS Z14, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z15, (R12)
-	VMOVUPS Z16, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z17, (R12)
-	VMOVUPS Z18, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z19, (R12)
-	VMOVUPS Z20, K1, 64(R12)
-	ADDQ    R9, R12
-	VMOVUPS Z21, (R12)
-	VMOVUPS Z22, K1, 64(R12)
-	MOVQ    at+40(FP), R12
-	LEAQ    (AX)(R12*4), AX
-	SUBQ    $0x08, R11
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	TESTQ   BX, BX
-	JZ      full
-	MOVQ    ldf+72(FP), R12
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
+	MOVQ    DX, R9
+	MOVQ    ldc+88(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS Z7, (R9)
+	VMOVUPS Z8, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, (R9)
+	VMOVUPS Z10, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z11, (R9)
+	VMOVUPS Z12, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z13, (R9)
+	VMOVUPS Z14, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z15, (R9)
+	VMOVUPS Z16, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z17, (R9)
+	VMOVUPS Z18, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z19, (R9)
+	VMOVUPS Z20, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z21, (R9)
+	VMOVUPS Z22, K1, 64(R9)
+	MOVQ    at+40(FP), R9
+	LEAQ    (AX)(R9*4), AX
+	SUBQ    $0x08, m+0(FP)
+	MOVQ    ldc+88(FP), R9
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	CMPQ    from+64(FP), $0x00
+	JE      full
+	MOVQ    from+64(FP), R9
+	MOVQ    ldf+72(FP), R10
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	MOVQ    R9, from+64(FP)
 	JMP     full
 
 rest:
-	CMPQ R11, $0x07
+	CMPQ m+0(FP), $0x07
 	JEQ  rows7
-	CMPQ R11, $0x06
+	CMPQ m+0(FP), $0x06
 	JEQ  rows6
-	CMPQ R11, $0x05
+	CMPQ m+0(FP), $0x05
 	JEQ  rows5
-	CMPQ R11, $0x04
+	CMPQ m+0(FP), $0x04
 	JEQ  rows4
-	CMPQ R11, $0x03
+	CMPQ m+0(FP), $0x03
 	JEQ  rows3
-	CMPQ R11, $0x02
+	CMPQ m+0(FP), $0x02
 	JEQ  rows2
-	CMPQ R11, $0x01
+	CMPQ m+0(FP), $0x01
 	JEQ  rows1
 
 end:
@@ -1379,30 +1504,31 @@ end:
 	RET
 
 rows7:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero7
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z7
-	VMOVUPS.Z 64(BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z9
-	VMOVUPS.Z 64(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS.Z 64(BX), K1, Z12
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z13
-	VMOVUPS.Z 64(BX), K1, Z14
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z15
-	VMOVUPS.Z 64(BX), K1, Z16
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z17
-	VMOVUPS.Z 64(BX), K1, Z18
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z19
-	VMOVUPS.Z 64(BX), K1, Z20
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z7
+	VMOVUPS.Z 64(R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z9
+	VMOVUPS.Z 64(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS.Z 64(R9), K1, Z12
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z13
+	VMOVUPS.Z 64(R9), K1, Z14
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z15
+	VMOVUPS.Z 64(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS.Z 64(R9), K1, Z18
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z19
+	VMOVUPS.Z 64(R9), K1, Z20
 	JMP       begin7
 
 zero7:
@@ -1422,8 +1548,8 @@ zero7:
 	VPXORD Z20, Z20, Z20
 
 begin7:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k7:
 	VMOVUPS      (CX), Z0
@@ -1433,40 +1559,40 @@ k7:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (AX)(SI*1), Z3
+	VBROADCASTSS (AX)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	VBROADCASTSS (AX)(SI*2), Z4
+	VBROADCASTSS (AX)(BX*2), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
-	VBROADCASTSS (AX)(R10*1), Z5
+	VBROADCASTSS (AX)(R8*1), Z5
 	LONG         $0x48567262
 	WORD         $0xe852
 	LONG         $0x48567262
 	WORD         $0xf152
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z6
 	LONG         $0x484e7262
 	WORD         $0xf852
 	LONG         $0x484ee262
 	WORD         $0xc152
-	VBROADCASTSS (BX)(SI*1), Z2
+	VBROADCASTSS (R9)(BX*1), Z2
 	LONG         $0x486ee262
 	WORD         $0xc852
 	LONG         $0x486ee262
 	WORD         $0xd152
-	VBROADCASTSS (BX)(SI*2), Z3
+	VBROADCASTSS (R9)(BX*2), Z3
 	LONG         $0x4866e262
 	WORD         $0xd852
 	LONG         $0x4866e262
 	WORD         $0xe152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k7
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1503,50 +1629,53 @@ k7:
 
 store7:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z13, (AX)
 	VMOVUPS Z14, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z15, (AX)
 	VMOVUPS Z16, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z17, (AX)
 	VMOVUPS Z18, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z19, (AX)
 	VMOVUPS Z20, K1, 64(AX)
 	JMP     end
 
 rows6:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero6
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z7
-	VMOVUPS.Z 64(BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z9
-	VMOVUPS.Z 64(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS.Z 64(BX), K1, Z12
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z13
-	VMOVUPS.Z 64(BX), K1, Z14
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z15
-	VMOVUPS.Z 64(BX), K1, Z16
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z17
-	VMOVUPS.Z 64(BX), K1, Z18
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z7
+	VMOVUPS.Z 64(R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z9
+	VMOVUPS.Z 64(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS.Z 64(R9), K1, Z12
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z13
+	VMOVUPS.Z 64(R9), K1, Z14
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z15
+	VMOVUPS.Z 64(R9), K1, Z16
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z17
+	VMOVUPS.Z 64(R9), K1, Z18
 	JMP       begin6
 
 zero6:
@@ -1564,8 +1693,8 @@ zero6:
 	VPXORD Z18, Z18, Z18
 
 begin6:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k6:
 	VMOVUPS      (CX), Z0
@@ -1575,35 +1704,35 @@ k6:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (AX)(SI*1), Z3
+	VBROADCASTSS (AX)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	VBROADCASTSS (AX)(SI*2), Z4
+	VBROADCASTSS (AX)(BX*2), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
-	VBROADCASTSS (AX)(R10*1), Z5
+	VBROADCASTSS (AX)(R8*1), Z5
 	LONG         $0x48567262
 	WORD         $0xe852
 	LONG         $0x48567262
 	WORD         $0xf152
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z6
 	LONG         $0x484e7262
 	WORD         $0xf852
 	LONG         $0x484ee262
 	WORD         $0xc152
-	VBROADCASTSS (BX)(SI*1), Z2
+	VBROADCASTSS (R9)(BX*1), Z2
 	LONG         $0x486ee262
 	WORD         $0xc852
 	LONG         $0x486ee262
 	WORD         $0xd152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k6
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1636,44 +1765,47 @@ k6:
 
 store6:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z13, (AX)
 	VMOVUPS Z14, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z15, (AX)
 	VMOVUPS Z16, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z17, (AX)
 	VMOVUPS Z18, K1, 64(AX)
 	JMP     end
 
 rows5:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero5
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z7
-	VMOVUPS.Z 64(BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z9
-	VMOVUPS.Z 64(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS.Z 64(BX), K1, Z12
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z13
-	VMOVUPS.Z 64(BX), K1, Z14
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z15
-	VMOVUPS.Z 64(BX), K1, Z16
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z7
+	VMOVUPS.Z 64(R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z9
+	VMOVUPS.Z 64(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS.Z 64(R9), K1, Z12
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z13
+	VMOVUPS.Z 64(R9), K1, Z14
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z15
+	VMOVUPS.Z 64(R9), K1, Z16
 	JMP       begin5
 
 zero5:
@@ -1689,8 +1821,8 @@ zero5:
 	VPXORD Z16, Z16, Z16
 
 begin5:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k5:
 	VMOVUPS      (CX), Z0
@@ -1700,30 +1832,30 @@ k5:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (AX)(SI*1), Z3
+	VBROADCASTSS (AX)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	VBROADCASTSS (AX)(SI*2), Z4
+	VBROADCASTSS (AX)(BX*2), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
-	VBROADCASTSS (AX)(R10*1), Z5
+	VBROADCASTSS (AX)(R8*1), Z5
 	LONG         $0x48567262
 	WORD         $0xe852
 	LONG         $0x48567262
 	WORD         $0xf152
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z6
 	LONG         $0x484e7262
 	WORD         $0xf852
 	LONG         $0x484ee262
 	WORD         $0xc152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k5
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1752,38 +1884,41 @@ k5:
 
 store5:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z13, (AX)
 	VMOVUPS Z14, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z15, (AX)
 	VMOVUPS Z16, K1, 64(AX)
 	JMP     end
 
 rows4:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero4
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS   (BX), Z7
-	VMOVUPS.Z 64(BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z9
-	VMOVUPS.Z 64(BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS.Z 64(BX), K1, Z12
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z13
-	VMOVUPS.Z 64(BX), K1, Z14
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS   (R9), Z7
+	VMOVUPS.Z 64(R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z9
+	VMOVUPS.Z 64(R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z11
+	VMOVUPS.Z 64(R9), K1, Z12
+	ADDQ      R10, R9
+	VMOVUPS   (R9), Z13
+	VMOVUPS.Z 64(R9), K1, Z14
 	JMP       begin4
 
 zero4:
@@ -1797,7 +1932,7 @@ zero4:
 	VPXORD Z14, Z14, Z14
 
 begin4:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R9
 
 k4:
 	VMOVUPS      (CX), Z0
@@ -1807,24 +1942,24 @@ k4:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (AX)(SI*1), Z3
+	VBROADCASTSS (AX)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	VBROADCASTSS (AX)(SI*2), Z4
+	VBROADCASTSS (AX)(BX*2), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
-	VBROADCASTSS (AX)(R10*1), Z5
+	VBROADCASTSS (AX)(R8*1), Z5
 	LONG         $0x48567262
 	WORD         $0xe852
 	LONG         $0x48567262
 	WORD         $0xf152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k4
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1849,32 +1984,35 @@ k4:
 
 store4:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z13, (AX)
 	VMOVUPS Z14, K1, 64(AX)
 	JMP     end
 
 rows3:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R8
+	TESTQ     R8, R8
 	JZ        zero3
-	MOVQ      ldf+72(FP), R10
-	SHLQ      $0x02, R10
-	VMOVUPS   (BX), Z7
-	VMOVUPS.Z 64(BX), K1, Z8
-	ADDQ      R10, BX
-	VMOVUPS   (BX), Z9
-	VMOVUPS.Z 64(BX), K1, Z10
-	ADDQ      R10, BX
-	VMOVUPS   (BX), Z11
-	VMOVUPS.Z 64(BX), K1, Z12
+	MOVQ      ldf+72(FP), R9
+	SHLQ      $0x02, R9
+	VMOVUPS   (R8), Z7
+	VMOVUPS.Z 64(R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS   (R8), Z9
+	VMOVUPS.Z 64(R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS   (R8), Z11
+	VMOVUPS.Z 64(R8), K1, Z12
 	JMP       begin3
 
 zero3:
@@ -1886,7 +2024,7 @@ zero3:
 	VPXORD Z12, Z12, Z12
 
 begin3:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R8
 
 k3:
 	VMOVUPS      (CX), Z0
@@ -1896,19 +2034,19 @@ k3:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (AX)(SI*1), Z3
+	VBROADCASTSS (AX)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	VBROADCASTSS (AX)(SI*2), Z4
+	VBROADCASTSS (AX)(BX*2), Z4
 	LONG         $0x485e7262
 	WORD         $0xd852
 	LONG         $0x485e7262
 	WORD         $0xe152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k3
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1929,26 +2067,29 @@ k3:
 
 store3:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, (AX)
 	VMOVUPS Z12, K1, 64(AX)
 	JMP     end
 
 rows2:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R8
+	TESTQ     R8, R8
 	JZ        zero2
-	MOVQ      ldf+72(FP), R10
-	SHLQ      $0x02, R10
-	VMOVUPS   (BX), Z7
-	VMOVUPS.Z 64(BX), K1, Z8
-	ADDQ      R10, BX
-	VMOVUPS   (BX), Z9
-	VMOVUPS.Z 64(BX), K1, Z10
+	MOVQ      ldf+72(FP), R9
+	SHLQ      $0x02, R9
+	VMOVUPS   (R8), Z7
+	VMOVUPS.Z 64(R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS   (R8), Z9
+	VMOVUPS.Z 64(R8), K1, Z10
 	JMP       begin2
 
 zero2:
@@ -1958,7 +2099,7 @@ zero2:
 	VPXORD Z10, Z10, Z10
 
 begin2:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R8
 
 k2:
 	VMOVUPS      (CX), Z0
@@ -1968,14 +2109,14 @@ k2:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	VBROADCASTSS (AX)(SI*1), Z3
+	VBROADCASTSS (AX)(BX*1), Z3
 	LONG         $0x48667262
 	WORD         $0xc852
 	LONG         $0x48667262
 	WORD         $0xd152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k2
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -1992,18 +2133,21 @@ k2:
 
 store2:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, (AX)
 	VMOVUPS Z10, K1, 64(AX)
 	JMP     end
 
 rows1:
+	MOVQ      from+64(FP), BX
 	TESTQ     BX, BX
 	JZ        zero1
-	MOVQ      ldf+72(FP), SI
-	SHLQ      $0x02, SI
+	MOVQ      ldf+72(FP), R8
+	SHLQ      $0x02, R8
 	VMOVUPS   (BX), Z7
 	VMOVUPS.Z 64(BX), K1, Z8
 	JMP       begin1
@@ -2023,8 +2167,8 @@ k1:
 	WORD         $0xf852
 	LONG         $0x486e7262
 	WORD         $0xc152
-	ADDQ         R8, CX
-	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
 	DECQ         BX
 	JNZ          k1
 	MOVQ         relu+96(FP), AX
@@ -2038,55 +2182,53 @@ k1:
 
 store1:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z7, (AX)
 	VMOVUPS Z8, K1, 64(AX)
 	JMP     end
 
-// func avx512PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·avx512PairStrip1(SB), NOSPLIT, $0-112
+// func avx512PairStrip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc int, relu int, tail int, near *float32, far *float32, step int, back int, apart int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·avx512PairStrip1(SB), NOSPLIT, $0-152
 	MOVQ  a+16(FP), AX
 	MOVQ  b+48(FP), CX
 	MOVQ  c+80(FP), DX
-	MOVQ  from+64(FP), BX
-	MOVQ  ai+24(FP), SI
-	MOVQ  ap+32(FP), DI
-	MOVQ  bp+56(FP), R8
-	MOVQ  ldc+88(FP), R9
+	MOVQ  ai+24(FP), BX
+	MOVQ  ap+32(FP), SI
+	MOVQ  bp+56(FP), DI
+	SHLQ  $0x02, BX
 	SHLQ  $0x02, SI
 	SHLQ  $0x02, DI
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	LEAQ  (SI)(SI*2), R10
-	MOVQ  tail+104(FP), R11
-	MOVL  $0x0000ffff, R12
-	BZHIL R11, R12, R12
-	KMOVW R12, K1
-	MOVQ  m+0(FP), R11
+	LEAQ  (BX)(BX*2), R8
+	MOVQ  tail+104(FP), R9
+	MOVL  $0x0000ffff, R10
+	BZHIL R9, R10, R10
+	KMOVW R10, K1
 
 full:
-	CMPQ      R11, $0x08
+	CMPQ      m+0(FP), $0x08
 	JLT       rest
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero8
-	MOVQ      ldf+72(FP), R13
-	MOVQ      BX, R12
-	SHLQ      $0x02, R13
-	VMOVUPS.Z (R12), K1, Z6
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z7
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z8
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z9
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z10
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z11
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z12
-	ADDQ      R13, R12
-	VMOVUPS.Z (R12), K1, Z13
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS.Z (R9), K1, Z6
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
 	JMP       begin8
 
 zero8:
@@ -2100,44 +2242,83 @@ zero8:
 	VPXORD Z13, Z13, Z13
 
 begin8:
-	MOVQ AX, R12
-	LEAQ (R12)(SI*4), R13
-	MOVQ k+8(FP), R15
-	MOVQ CX, R14
+	MOVQ       ldc+88(FP), R10
+	MOVQ       DX, R9
+	SHLQ       $0x02, R10
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	LEAQ       (R9)(R10*2), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	MOVQ       near+112(FP), R9
+	MOVQ       far+120(FP), R10
+	MOVQ       AX, R11
+	LEAQ       (R11)(BX*4), R12
+	MOVQ       k+8(FP), R14
+	MOVQ       CX, R13
 
 k8:
-	VMOVUPS      (R14), Z0
-	VBROADCASTSS (R12), Z1
+	PREFETCHT1   (R9)
+	ADDQ         step+128(FP), R9
+	PREFETCHT1   (R10)
+	ADDQ         apart+144(FP), R10
+	VMOVUPS      (R13), Z0
+	VBROADCASTSS (R11), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (R12)(SI*1), Z2
+	VBROADCASTSS (R11)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	VBROADCASTSS (R12)(SI*2), Z3
+	VBROADCASTSS (R11)(BX*2), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
-	VBROADCASTSS (R12)(R10*1), Z4
+	VBROADCASTSS (R11)(R8*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xc852
-	VBROADCASTSS (R13), Z5
+	VBROADCASTSS (R12), Z5
 	LONG         $0x48567262
 	WORD         $0xd052
-	VBROADCASTSS (R13)(SI*1), Z1
+	VBROADCASTSS (R12)(BX*1), Z1
 	LONG         $0x48767262
 	WORD         $0xd852
-	VBROADCASTSS (R13)(SI*2), Z2
+	VBROADCASTSS (R12)(BX*2), Z2
 	LONG         $0x486e7262
 	WORD         $0xe052
-	VBROADCASTSS (R13)(R10*1), Z3
+	VBROADCASTSS (R12)(R8*1), Z3
 	LONG         $0x48667262
 	WORD         $0xe852
-	ADDQ         R8, R14
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	DECQ         R15
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	DECQ         R14
 	JNZ          k8
-	MOVQ         relu+96(FP), R12
-	TESTQ        R12, R12
+	ADDQ         back+136(FP), R9
+	MOVQ         R9, near+112(FP)
+	MOVQ         R10, far+120(FP)
+	MOVQ         relu+96(FP), R9
+	TESTQ        R9, R9
 	JZ           store8
 	VPXORD       Z1, Z1, Z1
 	VCMPPS       $0x12, Z1, Z6, K2
@@ -2158,52 +2339,57 @@ k8:
 	VPXORD       Z13, Z13, K2, Z13
 
 store8:
-	MOVQ    DX, R12
-	VMOVUPS Z6, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z7, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z8, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z9, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z10, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z11, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z12, K1, (R12)
-	ADDQ    R9, R12
-	VMOVUPS Z13, K1, (R12)
-	MOVQ    at+40(FP), R12
-	LEAQ    (AX)(R12*4), AX
-	SUBQ    $0x08, R11
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	LEAQ    (DX)(R9*2), DX
-	TESTQ   BX, BX
-	JZ      full
-	MOVQ    ldf+72(FP), R12
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
-	LEAQ    (BX)(R12*8), BX
+	MOVQ    DX, R9
+	MOVQ    ldc+88(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z11, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z13, K1, (R9)
+	MOVQ    at+40(FP), R9
+	LEAQ    (AX)(R9*4), AX
+	SUBQ    $0x08, m+0(FP)
+	MOVQ    ldc+88(FP), R9
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	LEAQ    (DX)(R9*8), DX
+	CMPQ    from+64(FP), $0x00
+	JE      full
+	MOVQ    from+64(FP), R9
+	MOVQ    ldf+72(FP), R10
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	LEAQ    (R9)(R10*8), R9
+	MOVQ    R9, from+64(FP)
 	JMP     full
 
 rest:
-	CMPQ R11, $0x07
+	CMPQ m+0(FP), $0x07
 	JEQ  rows7
-	CMPQ R11, $0x06
+	CMPQ m+0(FP), $0x06
 	JEQ  rows6
-	CMPQ R11, $0x05
+	CMPQ m+0(FP), $0x05
 	JEQ  rows5
-	CMPQ R11, $0x04
+	CMPQ m+0(FP), $0x04
 	JEQ  rows4
-	CMPQ R11, $0x03
+	CMPQ m+0(FP), $0x03
 	JEQ  rows3
-	CMPQ R11, $0x02
+	CMPQ m+0(FP), $0x02
 	JEQ  rows2
-	CMPQ R11, $0x01
+	CMPQ m+0(FP), $0x01
 	JEQ  rows1
 
 end:
@@ -2211,23 +2397,24 @@ end:
 	RET
 
 rows7:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero7
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS.Z (BX), K1, Z6
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z7
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z9
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z11
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z12
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS.Z (R9), K1, Z6
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
 	JMP       begin7
 
 zero7:
@@ -2240,36 +2427,36 @@ zero7:
 	VPXORD Z12, Z12, Z12
 
 begin7:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k7:
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (AX)(SI*1), Z2
+	VBROADCASTSS (AX)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	VBROADCASTSS (AX)(SI*2), Z3
+	VBROADCASTSS (AX)(BX*2), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
-	VBROADCASTSS (AX)(R10*1), Z4
+	VBROADCASTSS (AX)(R8*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xc852
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z5
 	LONG         $0x48567262
 	WORD         $0xd052
-	VBROADCASTSS (BX)(SI*1), Z1
+	VBROADCASTSS (R9)(BX*1), Z1
 	LONG         $0x48767262
 	WORD         $0xd852
-	VBROADCASTSS (BX)(SI*2), Z2
+	VBROADCASTSS (R9)(BX*2), Z2
 	LONG         $0x486e7262
 	WORD         $0xe052
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k7
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -2292,37 +2479,40 @@ k7:
 
 store7:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z8, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z10, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z12, K1, (AX)
 	JMP     end
 
 rows6:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero6
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS.Z (BX), K1, Z6
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z7
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z9
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z10
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z11
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS.Z (R9), K1, Z6
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
 	JMP       begin6
 
 zero6:
@@ -2334,33 +2524,33 @@ zero6:
 	VPXORD Z11, Z11, Z11
 
 begin6:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k6:
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (AX)(SI*1), Z2
+	VBROADCASTSS (AX)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	VBROADCASTSS (AX)(SI*2), Z3
+	VBROADCASTSS (AX)(BX*2), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
-	VBROADCASTSS (AX)(R10*1), Z4
+	VBROADCASTSS (AX)(R8*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xc852
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z5
 	LONG         $0x48567262
 	WORD         $0xd052
-	VBROADCASTSS (BX)(SI*1), Z1
+	VBROADCASTSS (R9)(BX*1), Z1
 	LONG         $0x48767262
 	WORD         $0xd852
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k6
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -2381,33 +2571,36 @@ k6:
 
 store6:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z8, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z10, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z11, K1, (AX)
 	JMP     end
 
 rows5:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero5
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS.Z (BX), K1, Z6
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z7
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z9
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z10
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS.Z (R9), K1, Z6
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
 	JMP       begin5
 
 zero5:
@@ -2418,30 +2611,30 @@ zero5:
 	VPXORD Z10, Z10, Z10
 
 begin5:
-	LEAQ (AX)(SI*4), BX
-	MOVQ k+8(FP), R11
+	LEAQ (AX)(BX*4), R9
+	MOVQ k+8(FP), R10
 
 k5:
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (AX)(SI*1), Z2
+	VBROADCASTSS (AX)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	VBROADCASTSS (AX)(SI*2), Z3
+	VBROADCASTSS (AX)(BX*2), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
-	VBROADCASTSS (AX)(R10*1), Z4
+	VBROADCASTSS (AX)(R8*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xc852
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z5
 	LONG         $0x48567262
 	WORD         $0xd052
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	ADDQ         DI, BX
-	DECQ         R11
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	ADDQ         SI, R9
+	DECQ         R10
 	JNZ          k5
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -2460,29 +2653,32 @@ k5:
 
 store5:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z8, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z10, K1, (AX)
 	JMP     end
 
 rows4:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R9
+	TESTQ     R9, R9
 	JZ        zero4
-	MOVQ      ldf+72(FP), R11
-	SHLQ      $0x02, R11
-	VMOVUPS.Z (BX), K1, Z6
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z7
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z8
-	ADDQ      R11, BX
-	VMOVUPS.Z (BX), K1, Z9
+	MOVQ      ldf+72(FP), R10
+	SHLQ      $0x02, R10
+	VMOVUPS.Z (R9), K1, Z6
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
 	JMP       begin4
 
 zero4:
@@ -2492,25 +2688,25 @@ zero4:
 	VPXORD Z9, Z9, Z9
 
 begin4:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R9
 
 k4:
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (AX)(SI*1), Z2
+	VBROADCASTSS (AX)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	VBROADCASTSS (AX)(SI*2), Z3
+	VBROADCASTSS (AX)(BX*2), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
-	VBROADCASTSS (AX)(R10*1), Z4
+	VBROADCASTSS (AX)(R8*1), Z4
 	LONG         $0x485e7262
 	WORD         $0xc852
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R9
 	JNZ          k4
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -2527,25 +2723,28 @@ k4:
 
 store4:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z8, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z9, K1, (AX)
 	JMP     end
 
 rows3:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R8
+	TESTQ     R8, R8
 	JZ        zero3
-	MOVQ      ldf+72(FP), R10
-	SHLQ      $0x02, R10
-	VMOVUPS.Z (BX), K1, Z6
-	ADDQ      R10, BX
-	VMOVUPS.Z (BX), K1, Z7
-	ADDQ      R10, BX
-	VMOVUPS.Z (BX), K1, Z8
+	MOVQ      ldf+72(FP), R9
+	SHLQ      $0x02, R9
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
 	JMP       begin3
 
 zero3:
@@ -2554,22 +2753,22 @@ zero3:
 	VPXORD Z8, Z8, Z8
 
 begin3:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R8
 
 k3:
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (AX)(SI*1), Z2
+	VBROADCASTSS (AX)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	VBROADCASTSS (AX)(SI*2), Z3
+	VBROADCASTSS (AX)(BX*2), Z3
 	LONG         $0x48667262
 	WORD         $0xc052
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k3
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -2584,21 +2783,24 @@ k3:
 
 store3:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z8, K1, (AX)
 	JMP     end
 
 rows2:
-	TESTQ     BX, BX
+	MOVQ      from+64(FP), R8
+	TESTQ     R8, R8
 	JZ        zero2
-	MOVQ      ldf+72(FP), R10
-	SHLQ      $0x02, R10
-	VMOVUPS.Z (BX), K1, Z6
-	ADDQ      R10, BX
-	VMOVUPS.Z (BX), K1, Z7
+	MOVQ      ldf+72(FP), R9
+	SHLQ      $0x02, R9
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
 	JMP       begin2
 
 zero2:
@@ -2606,19 +2808,19 @@ zero2:
 	VPXORD Z7, Z7, Z7
 
 begin2:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R8
 
 k2:
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	VBROADCASTSS (AX)(SI*1), Z2
+	VBROADCASTSS (AX)(BX*1), Z2
 	LONG         $0x486ef262
 	WORD         $0xf852
-	ADDQ         R8, CX
-	ADDQ         DI, AX
-	DECQ         BX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
+	DECQ         R8
 	JNZ          k2
 	MOVQ         relu+96(FP), AX
 	TESTQ        AX, AX
@@ -2631,16 +2833,19 @@ k2:
 
 store2:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    R9, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
 	JMP     end
 
 rows1:
+	MOVQ      from+64(FP), BX
 	TESTQ     BX, BX
 	JZ        zero1
-	MOVQ      ldf+72(FP), SI
-	SHLQ      $0x02, SI
+	MOVQ      ldf+72(FP), R8
+	SHLQ      $0x02, R8
 	VMOVUPS.Z (BX), K1, Z6
 	JMP       begin1
 
@@ -2655,8 +2860,8 @@ k1:
 	VBROADCASTSS (AX), Z1
 	LONG         $0x4876f262
 	WORD         $0xf052
-	ADDQ         R8, CX
-	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         SI, AX
 	DECQ         BX
 	JNZ          k1
 	MOVQ         relu+96(FP), AX
@@ -2668,6 +2873,8 @@ k1:
 
 store1:
 	MOVQ    DX, AX
+	MOVQ    ldc+88(FP), CX
+	SHLQ    $0x02, CX
 	VMOVUPS Z6, K1, (AX)
 	JMP     end
 

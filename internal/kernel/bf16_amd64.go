@@ -12,7 +12,8 @@ type pairCode struct {
 	rows   int // of a tile
 	work   int // pairs in one call of strip at most
 
-	strip func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu int)
+	strip func(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu int,
+		near, far *float32, step, back, apart int)
 
 	along      func(n int, dst, src *float32)
 	alongWhole int // numbers that along handles: a multiple of this
@@ -56,24 +57,24 @@ func (s *pairCode) kernels() *BFloat16 {
 }
 
 //go:noinline
-func avx512PairStrip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu int) {
+func avx512PairStrip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu int, near, far *float32, step, back, apart int) {
 	switch tail := (w-1)&15 + 1; {
 	case w > 32:
-		avx512PairStrip3(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail)
+		avx512PairStrip3(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail, near, far, step, back, apart)
 	case w > 16:
-		avx512PairStrip2(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail)
+		avx512PairStrip2(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail, near, far, step, back, apart)
 	default:
-		avx512PairStrip1(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail)
+		avx512PairStrip1(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail, near, far, step, back, apart)
 	}
 }
 
 //go:noinline
-func avx2PairStrip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu int) {
+func avx2PairStrip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu int, near, far *float32, step, back, apart int) {
 	switch tail := (w-1)&7 + 1; {
 	case w > 8:
-		avx2PairStrip2(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail)
+		avx2PairStrip2(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail, near, far, step, back, apart)
 	default:
-		avx2PairStrip1(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail)
+		avx2PairStrip1(m, k, a, ai, ap, at, b, bp, from, ldf, c, ldc, relu, tail, near, far, step, back, apart)
 	}
 }
 
@@ -99,14 +100,14 @@ func (s *pairCode) multiply(r0, r1, c0, c1 int, a, b Pairs, c []float32, ldc int
 			panel := b.Data[q*b.K+p*width:]
 			strip := s.lanes * s.across
 			for j := q; j < min(q+Panel, c1); j += strip {
-				s.column(r0, r1, j, min(strip, c1-j), p, k, a, panel[j-q:], width, c, ldc, last)
+				s.column(r0, r1, j, min(strip, c1-j), p, k, a, b, panel[j-q:], width, c, ldc, last)
 			}
 		}
 	}
 }
 
-// column computes rows r0 to r1 of a strip of w columns, from k pairs of which p is the first.
-func (s *pairCode) column(r0, r1, j, w, p, k int, a Pairs, b []float32, width int, c []float32, ldc int, f Finish) {
+// column computes rows r0 to r1 of a strip of w columns, from k pairs of which p is the first. panel is where they begin, in the panel of b.
+func (s *pairCode) column(r0, r1, j, w, p, k int, a, b Pairs, panel []float32, width int, c []float32, ldc int, f Finish) {
 	most := max(s.work/(w*k)/s.rows, 1) * s.rows
 	relu := 0
 	if f.Relu {
@@ -116,9 +117,12 @@ func (s *pairCode) column(r0, r1, j, w, p, k int, a Pairs, b []float32, width in
 		m := min(most, r1-i)
 		x, ap := a.row(i)
 		ai := a.Stride
-		if ai == 0 { // in a panel
+		switch {
+		case ai == 0: // in a panel
 			ai = 1
 			m = min(m, Panel-i%Panel)
+		case i+m == r1 && m > s.rows: // the last tile by itself: what comes next is elsewhere
+			m = (m - 1) / s.rows * s.rows
 		}
 		to := &c[i*ldc+j]
 		var from *float32
@@ -129,9 +133,50 @@ func (s *pairCode) column(r0, r1, j, w, p, k int, a Pairs, b []float32, width in
 		case f.Bias != nil:
 			from = &f.Bias[j]
 		}
-		s.strip(m, w, k, &x[p*ap], ai, ap, s.rows*ai, &b[0], width, from, ldf, to, ldc, relu)
+		near, step, back := s.nextOfA(i, r0, r1, p, k, a)
+		far, apart := s.nextOfB(i, j, p, k, a.Count, b)
+		if far == nil {
+			far = &panel[0]
+		}
+		s.strip(m, w, k, &x[p*ap], ai, ap, s.rows*ai, &panel[0], width, from, ldf, to, ldc, relu, near, far, step, back, apart)
 		i += m
 	}
+}
+
+// nextOfA is what the tile at row i fetches of A while it is computed: the next tile, or as much of the next panel, which follows tile by tile. After
+// the last rows of a strip come the first ones again. A tile fetches step bytes further for each pair; the next one begins back bytes further.
+func (s *pairCode) nextOfA(i, r0, r1, p, k int, a Pairs) (x *float32, step, back int) {
+	const pair = 32 // bytes of eight rows
+	next := i + Panel
+	if a.Stride != 0 {
+		next = i + s.rows
+	}
+	if next >= r1 {
+		next = r0
+	}
+	row, ap := a.row(next)
+	switch {
+	case a.Stride == 0:
+		return &row[p*ap], pair, 0
+	case a.K == k: // rows follow each other
+		return &row[0], pair, 4*s.rows*a.Stride - pair*k
+	}
+	return &row[0], 0, 0
+}
+
+// nextOfB is what the tile at row i fetches of the next panel of B: an equal part of it, apart bytes for each pair. Nil is nothing.
+func (s *pairCode) nextOfB(i, j, p, k, rows int, b Pairs) (x *float32, apart int) {
+	q := j/Panel*Panel + Panel
+	if q >= b.Count {
+		return nil, 0
+	}
+	width, tiles := panelWidth(b.Count, q), (rows+s.rows-1)/s.rows
+	apart = (4*width + tiles - 1) / tiles
+	at := i / s.rows * apart * k / 4
+	if at >= k*width {
+		return nil, 0
+	}
+	return &b.Data[q*b.K+p*width+at], apart
 }
 
 func (s *pairCode) pairsAlong(rows, cols int, dst []float32, ldd int, src []float32, lds int) {

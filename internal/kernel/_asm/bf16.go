@@ -50,7 +50,7 @@ func evex(op, second, first, d int) {
 // pairStrip writes the function that computes a strip of C, width registers across.
 func (t *target) pairStrip(width int) {
 	t.function(fmt.Sprintf("PairStrip%d", width),
-		"func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu, tail int)",
+		"func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, from *float32, ldf int, c *float32, ldc, relu, tail int, near, far *float32, step, back, apart int)",
 		fmt.Sprintf("computes a strip of a product of pairs, m rows by %d columns, of which the last %d have only tail:", width*t.lanes, t.lanes),
 		"",
 		"	for i := range m {",
@@ -63,7 +63,8 @@ func (t *target) pairStrip(width int) {
 		"		}",
 		"	}",
 		"",
-		"k is at least 1, and rows of b have whole registers.")
+		"k is at least 1, and rows of b have whole registers. With AVX-512, what is needed soon is fetched into the second cache: for each pair of a",
+		"whole tile a line at near and one at far, which are step and apart bytes further for the next pair, near back bytes further for the next tile.")
 	s := &pairCode{t: t, width: width}
 	if !t.wide() {
 		s.flags = AllocLocal(8)
@@ -71,9 +72,9 @@ func (t *target) pairStrip(width int) {
 		MOVL(U32(0x9fc0), s.flags.Offset(4))
 		LDMXCSR(s.flags.Offset(4))
 	}
-	s.a, s.b, s.c, s.from = Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64()), Load(Param("from"), GP64())
-	s.ai, s.ap, s.bp, s.ldc = Load(Param("ai"), GP64()), Load(Param("ap"), GP64()), Load(Param("bp"), GP64()), Load(Param("ldc"), GP64())
-	for _, stride := range []Register{s.ai, s.ap, s.bp, s.ldc} {
+	s.a, s.b, s.c = Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64())
+	s.ai, s.ap, s.bp = Load(Param("ai"), GP64()), Load(Param("ap"), GP64()), Load(Param("bp"), GP64())
+	for _, stride := range []Register{s.ai, s.ap, s.bp} {
 		SHLQ(U8(2), stride)
 	}
 	s.ai3 = GP64()
@@ -81,29 +82,30 @@ func (t *target) pairStrip(width int) {
 	if t.wide() {
 		s.tail = t.mask(Load(Param("tail"), GP64()), nil)
 	}
-	m := Load(Param("m"), GP64())
 
 	Label("full")
-	CMPQ(m, U8(t.rows))
+	CMPQ(t.argument("m"), U8(t.rows))
 	JLT(LabelRef("rest"))
 	s.tile(t.rows)
 	at := Load(Param("at"), GP64())
 	LEAQ(Mem{Base: s.a, Index: at, Scale: 4}, s.a)
-	SUBQ(U8(t.rows), m)
+	SUBQ(U8(t.rows), t.argument("m"))
+	ldc := Load(Param("ldc"), GP64())
 	for range t.rows / 2 {
-		LEAQ(Mem{Base: s.c, Index: s.ldc, Scale: 2}, s.c)
+		LEAQ(Mem{Base: s.c, Index: ldc, Scale: 8}, s.c)
 	}
-	TESTQ(s.from, s.from)
-	JZ(LabelRef("full"))
-	ldf := Load(Param("ldf"), GP64())
+	CMPQ(t.argument("from"), U8(0))
+	JE(LabelRef("full"))
+	from, ldf := Load(Param("from"), GP64()), Load(Param("ldf"), GP64())
 	for range t.rows / 2 {
-		LEAQ(Mem{Base: s.from, Index: ldf, Scale: 8}, s.from)
+		LEAQ(Mem{Base: from, Index: ldf, Scale: 8}, from)
 	}
+	MOVQ(from, t.argument("from"))
 	JMP(LabelRef("full"))
 
 	Label("rest")
 	for rows := t.rows - 1; rows >= 1; rows-- {
-		CMPQ(m, U8(rows))
+		CMPQ(t.argument("m"), U8(rows))
 		JEQ(LabelRef(fmt.Sprintf("rows%d", rows)))
 	}
 	Label("end")
@@ -120,12 +122,12 @@ func (t *target) pairStrip(width int) {
 
 // pairCode writes the tiles of one strip.
 type pairCode struct {
-	t                    *target
-	width                int
-	tail                 mask
-	flags                Mem // what was in MXCSR, and what is
-	a, b, c, from        Register
-	ai, ai3, ap, bp, ldc Register
+	t               *target
+	width           int
+	tail            mask
+	flags           Mem // what was in MXCSR, and what is
+	a, b, c         Register
+	ai, ai3, ap, bp Register
 }
 
 // sum is the number of the register of a sum.
@@ -138,13 +140,15 @@ func (s *pairCode) sum(row, v int) int {
 }
 
 // eachRow calls f for each vector of a tile with its address. It changes p, the address of the first row.
-func (s *pairCode) eachRow(rows int, p, stride Register, f func(sum Register, at Mem, last bool)) {
+func (s *pairCode) eachRow(rows int, p Register, stride string, f func(sum Register, at Mem, last bool)) {
+	ld := Load(Param(stride), GP64())
+	SHLQ(U8(2), ld)
 	for row := range rows {
 		for v := range s.width {
 			f(s.t.regs[s.sum(row, v)], Mem{Base: p, Disp: v * s.t.bytes()}, v == s.width-1)
 		}
 		if row < rows-1 {
-			ADDQ(stride, p)
+			ADDQ(ld, p)
 		}
 	}
 }
@@ -160,13 +164,11 @@ func (s *pairCode) tile(rows int) {
 		return t.mask(Load(Param("tail"), GP64()), free[0])
 	}
 
-	TESTQ(s.from, s.from)
+	p := Load(Param("from"), GP64())
+	TESTQ(p, p)
 	JZ(LabelRef(label("zero")))
 	last := tail()
-	p, ldf := GP64(), Load(Param("ldf"), GP64())
-	MOVQ(s.from, p)
-	SHLQ(U8(2), ldf)
-	s.eachRow(rows, p, ldf, func(sum Register, at Mem, partial bool) {
+	s.eachRow(rows, p, "ldf", func(sum Register, at Mem, partial bool) {
 		if partial {
 			last.load(at, sum)
 		} else {
@@ -182,6 +184,12 @@ func (s *pairCode) tile(rows int) {
 	}
 	Label(label("begin"))
 
+	whole := t.wide() && rows == t.rows
+	var near, far Register
+	if whole {
+		s.fetchNext()
+		near, far = Load(Param("near"), GP64()), Load(Param("far"), GP64())
+	}
 	pointers, a := rowsOf(s.a, s.ai, s.ai3, rows)
 	b, k := GP64(), Load(Param("k"), GP64())
 	MOVQ(s.b, b)
@@ -191,6 +199,12 @@ func (s *pairCode) tile(rows int) {
 		VMOVUPS(bits(0xffff0000), upper)
 	}
 	Label(label("k"))
+	if whole {
+		PREFETCHT1(Mem{Base: near})
+		ADDQ(t.argument("step"), near)
+		PREFETCHT1(Mem{Base: far})
+		ADDQ(t.argument("apart"), far)
+	}
 	if t.wide() {
 		for v := range s.width {
 			VMOVUPS(Mem{Base: b, Disp: v * t.bytes()}, t.regs[v])
@@ -232,6 +246,11 @@ func (s *pairCode) tile(rows int) {
 	}
 	DECQ(k)
 	JNZ(LabelRef(label("k")))
+	if whole {
+		ADDQ(t.argument("back"), near)
+		MOVQ(near, t.argument("near"))
+		MOVQ(far, t.argument("far"))
+	}
 
 	relu := Load(Param("relu"), GP64())
 	TESTQ(relu, relu)
@@ -255,13 +274,32 @@ func (s *pairCode) tile(rows int) {
 	last = tail()
 	p = GP64()
 	MOVQ(s.c, p)
-	s.eachRow(rows, p, s.ldc, func(sum Register, at Mem, partial bool) {
+	s.eachRow(rows, p, "ldc", func(sum Register, at Mem, partial bool) {
 		if partial {
 			last.store(sum, at)
 		} else {
 			VMOVUPS(sum, at)
 		}
 	})
+}
+
+// fetchNext fetches the place of the next tile of C.
+func (s *pairCode) fetchNext() {
+	p, ldc := GP64(), Load(Param("ldc"), GP64())
+	MOVQ(s.c, p)
+	SHLQ(U8(2), ldc)
+	for range s.t.rows / 2 {
+		LEAQ(Mem{Base: p, Index: ldc, Scale: 2}, p)
+	}
+	for row := range s.t.rows {
+		for at := 0; at < s.width*s.t.bytes(); at += 64 {
+			PREFETCHT0(Mem{Base: p, Disp: at})
+		}
+		PREFETCHT0(Mem{Base: p, Disp: s.width*s.t.bytes() - 4})
+		if row < s.t.rows-1 {
+			ADDQ(ldc, p)
+		}
+	}
 }
 
 // pairLimit writes the function that only multiplies and adds pairs.
