@@ -177,6 +177,10 @@ func (p *program[T]) backwardTo(u Updater[T], more Task, n int) {
 	for i := range l.nodes {
 		l.nodes[i].step.Update = nil
 	}
+	if u != nil {
+		p.weights.Changed()
+		p.packedLate()
+	}
 }
 
 // Do forms a piece of the node's late gradient.

@@ -109,6 +109,8 @@ type Traits struct {
 	ForgetsIn, ForgetsOut bool
 	// Saved are values from Forward to Backward; those without Fixed have rows.
 	Saved []Type
+	// LatePacks: [Later.LateDo] with an update leaves Step.Packed as Pack would from the new weights. Packed then depends on that parameter alone.
+	LatePacks bool
 	// Packed, Scratch and Local are numbers of elements; Local is a worker's.
 	Packed, Scratch, Local int
 }
@@ -137,7 +139,7 @@ type Later[T Float] interface {
 	// LatePieces is the number of pieces in which the gradient is formed; they are cut like those of [Step.Each].
 	LatePieces(s *Step[T]) int
 	// LateDo forms piece i of the gradient for s.Update or, if that is nil, in GradIn as Backward does. It finds In and, as Backward has left
-	// them, GradOut and Scratch; nothing else.
+	// them, GradOut, Packed and Scratch; nothing else.
 	LateDo(s *Step[T], i int)
 }
 

@@ -15,6 +15,7 @@ type packs[T Float] struct{ copies [2]packedCopy[T] }
 type packedCopy[T Float] struct {
 	filling sync.Mutex    // held by the one who fills
 	of      atomic.Uint64 // the weights that data was made from, as packVersion counts them
+	late    atomic.Uint64 // the same for the operations that pack while their parameter is updated (Traits.LatePacks)
 	data    []T           // taken when it is first filled
 }
 
@@ -61,7 +62,7 @@ func (p *program[T]) forwardPacking() {
 		c.data = allocate[T](p.layout.packed)
 	}
 	for _, n := range p.nodes {
-		if n.packer != nil {
+		if n.packer != nil && !(n.packsLate() && c.late.Load() == version) {
 			n.prepare(&p.batch)
 			n.packer.Pack(&n.step)
 		}
@@ -71,6 +72,14 @@ func (p *program[T]) forwardPacking() {
 		}
 	}
 	c.of.Store(version)
+}
+
+// packsLate reports whether an update of late gradients fills the operation's packed copy.
+func (n *node[T]) packsLate() bool { return n.op.late >= 0 && n.op.traits.LatePacks }
+
+// packedLate notes that it has done so, with the weights that there are now.
+func (p *program[T]) packedLate() {
+	p.packs.copies[p.kindOfPack()].late.Store(p.packVersion())
 }
 
 // placePacked gives every operation's packed copy its place, and finds out whether running states get into any.

@@ -200,7 +200,7 @@ type Updater[T Float] interface {
 }
 
 // BackwardTo forms the gradients that BackwardLate has left out of a plan in precision T, for the updates that u names, and does pieces 0
-// to n-1 of more beside. The weights change meanwhile, and their gradient is not that of the step afterwards.
+// to n-1 of more beside. The weights change meanwhile ([Weights.Changed] is told), and their gradient is not that of the step afterwards.
 func BackwardTo[T Float](p *Plan, u Updater[T], more Task, n int) {
 	run, ok := p.run.(*program[T])
 	if !ok {

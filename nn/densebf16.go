@@ -39,6 +39,7 @@ var (
 // Traits implements [engine.Traiter].
 func (b *affineBFloat16) Traits() engine.Traits {
 	t := b.affine.Traits()
+	t.LatePacks = b.updates()
 	t.Packed = kernel.PanelSize(pairsOf(b.inputs), b.units)
 	t.Scratch = b.rows * pairStride(b.inputs)
 	if b.training {
@@ -188,7 +189,7 @@ func (b *affineDeltaBFloat16) Do(s *engine.Step[float32], i int, _ []float32) {
 	if s.GradIn[0] != nil {
 		b.p.Along(last-first, b.units, delta.Data[first*delta.Stride:], delta.Stride, d, b.units)
 	}
-	if s.GradIn[1] != nil {
+	if s.GradIn[1] != nil || s.Late {
 		b.p.Down(first, last, s.Rows, b.units, deltaDown.Data, s.GradOut, b.units)
 		b.p.Down(first, last, s.Rows, b.inputs, xDown.Data, s.In[0], b.inputs)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // latePlan is a network of dense layers, the last one of 4 units, and a batch for it.
-func latePlan(t *testing.T, late bool, rows, inputs int, units ...int) (*engine.Plan, *engine.Batch) {
+func latePlan(t *testing.T, precision engine.Precision, late bool, rows, inputs int, units ...int) (*engine.Plan, *engine.Batch) {
 	t.Helper()
 	g := engine.NewGraph()
 	x := g.Input(engine.Field{Name: "x", Type: engine.Type{Shape: engine.Shape{inputs}}})
@@ -20,7 +20,7 @@ func latePlan(t *testing.T, late bool, rows, inputs int, units ...int) (*engine.
 		layers = append(layers, Dense{Units: n}, []Layer{ReLU{}, Tanh{}}[i%2])
 	}
 	g.Objective(CrossEntropy{}.Build(g, append(layers, Dense{Units: 4}).Build(g, x), y), engine.Value{})
-	p, err := engine.Compile(g, engine.Options{Rows: rows, Seed: 1, Late: late})
+	p, err := engine.Compile(g, engine.Options{Rows: rows, Seed: 1, Precision: precision, Late: late})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,20 +41,22 @@ func latePlan(t *testing.T, late bool, rows, inputs int, units ...int) (*engine.
 // Gradients that come late are those of a whole backward pass, to the bit: also where products share packed operands, and where memory of
 // one layer is another's later on.
 func TestLateGradients(t *testing.T) {
-	t.Run("small", func(t *testing.T) { testLateGradients(t, 2, 40, 48, 96, 75) })
-	t.Run("packed", func(t *testing.T) { testLateGradients(t, 2, 128, 512, 320, 512) })
-	t.Run("deep", func(t *testing.T) { testLateGradients(t, 6, 40, 64, 64, 64, 64, 64, 64, 64) })
+	t.Run("small", func(t *testing.T) { testLateGradients(t, engine.Float32, 2, 40, 48, 96, 75) })
+	t.Run("packed", func(t *testing.T) { testLateGradients(t, engine.Float32, 2, 128, 512, 320, 512) })
+	t.Run("deep", func(t *testing.T) { testLateGradients(t, engine.Float32, 6, 40, 64, 64, 64, 64, 64, 64, 64) })
+	t.Run("bfloat16", func(t *testing.T) { testLateGradients(t, engine.BFloat16, 2, 41, 48, 96, 160, 75) })
+	t.Run("bfloat16 deep", func(t *testing.T) { testLateGradients(t, engine.BFloat16, 6, 40, 64, 64, 64, 64, 64, 64, 64) })
 }
 
-func testLateGradients(t *testing.T, params, rows, inputs int, units ...int) {
-	late, b := latePlan(t, true, rows, inputs, units...)
+func testLateGradients(t *testing.T, precision engine.Precision, params, rows, inputs int, units ...int) {
+	late, b := latePlan(t, precision, true, rows, inputs, units...)
 	if len(late.Late()) == 0 {
 		t.Skip("kernels whose products have no updates")
 	}
 	if len(late.Late()) != params {
 		t.Fatalf("late parameters %v, want %d weights", late.Late(), params)
 	}
-	whole, _ := latePlan(t, false, rows, inputs, units...)
+	whole, _ := latePlan(t, precision, false, rows, inputs, units...)
 	var want []float32
 	for _, p := range []*engine.Plan{whole, late} {
 		if _, err := p.Forward(b); err != nil {
@@ -86,7 +88,7 @@ func testLateGradients(t *testing.T, params, rows, inputs int, units ...int) {
 }
 
 func TestLateGradientsWantAPlainStep(t *testing.T) {
-	p, b := latePlan(t, true, 40, 48, 96, 75)
+	p, b := latePlan(t, engine.Float32, true, 40, 48, 96, 75)
 	for what, change := range map[string]func(b *engine.Batch){
 		"watched": func(b *engine.Batch) { b.Watch = true }, "in parts": func(b *engine.Batch) { b.Part = engine.First },
 	} {

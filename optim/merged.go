@@ -60,7 +60,6 @@ func (s *Stepper) StepMerged(m *Moment, plan *engine.Plan) (bool, error) {
 	}
 	s.tell(m)
 	s.run.updateMerged(plan)
-	s.weights.Changed()
 	return true, nil
 }
 

@@ -66,21 +66,27 @@ func TestMergedUpdates(t *testing.T) {
 	shrunk.Decay = optim.Decay{Rate: 0.01}
 	scheduled := optim.NewAdam(0.01)
 	scheduled.Groups = []optim.Group{{Match: optim.Match{Roles: []engine.Role{engine.Output}}, LRFactor: 0.1}}
-	for name, o := range map[string]optim.Optimizer{
+	optimizers := map[string]optim.Optimizer{
 		"sgd": optim.NewSGD(0.05), "sgd shrunk, not merged": shrunk, "momentum": optim.NewMomentum(0.01, 0.9), "momentum decayed": decayed,
 		"nesterov, not merged": optim.NewNesterov(0.01, 0.9), "adam": optim.NewAdam(0.01), "adamw": optim.NewAdamW(0.01), "adam in groups": scheduled,
-	} {
-		for _, threads := range []int{1, 2} {
-			c := mergedConfig(o, 1, threads)
-			s, err := Bind(c)
-			if err != nil {
-				t.Fatal(err)
+	}
+	for _, precision := range []Precision{Float32, BFloat16} {
+		for name, o := range optimizers {
+			for _, threads := range []int{1, 2} {
+				c := mergedConfig(o, 1, threads)
+				c.Precision = precision
+				s, err := Bind(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if late := len(s.plan.Late()) > 0; s.merges != (late && !strings.HasSuffix(name, "not merged")) {
+					t.Errorf("%s with kernels %s: merges is %t", name, s.kernels, s.merges)
+				} else if vector := s.kernels == "avx512" || s.kernels == "avx2"; precision == Float32 && o.CanMerge() && late != vector {
+					t.Errorf("%s with kernels %s: late is %t", name, s.kernels, late)
+				}
+				s.Close()
+				sameTensors(t, fmt.Sprint(name, " on ", threads, " in ", precision), weightsAfter(t, c, true), weightsAfter(t, c, false))
 			}
-			if vector := s.kernels == "avx512" || s.kernels == "avx2"; s.merges != (vector && !strings.HasSuffix(name, "not merged")) {
-				t.Errorf("%s with kernels %s: merges is %t", name, s.kernels, s.merges)
-			}
-			s.Close()
-			sameTensors(t, fmt.Sprint(name, " on ", threads), weightsAfter(t, c, true), weightsAfter(t, c, false))
 		}
 	}
 }
@@ -125,10 +131,15 @@ func TestNotMerged(t *testing.T) {
 func TestMergedUpdatesOfLargeNumbers(t *testing.T) {
 	t.Parallel()
 	o := optim.NewSGD(1e-40)
-	c := mergedConfig(o, 0x1p60, 2)
-	c.Scaling = "none"
-	sameTensors(t, "large", weightsAfter(t, c, true), weightsAfter(t, c, false))
+	for _, precision := range []Precision{Float32, BFloat16} {
+		c := mergedConfig(o, 0x1p60, 2)
+		c.Scaling, c.Precision = "none", precision
+		sameTensors(t, "large", weightsAfter(t, c, true), weightsAfter(t, c, false))
+		testMergedNonFinite(t, c)
+	}
+}
 
+func testMergedNonFinite(t *testing.T, c Config) {
 	c.Dataset = clouds(150, 48, 0x1p124)
 	s, err := Bind(c)
 	if err != nil {

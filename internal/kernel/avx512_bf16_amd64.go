@@ -99,3 +99,192 @@ func avx512PairsTurned(blocks int, dst *float32, ldd int, src *float32, lds int)
 //
 //go:noescape
 func avx512PairLimit(rounds int)
+
+// avx512SGDPairStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512PairStrip3 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/30. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512SGDPairStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512PairStrip2 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/20. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512SGDPairStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512PairStrip1 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/10. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512MomentumPairStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512PairStrip3 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/30. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512MomentumPairStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512PairStrip2 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/20. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512MomentumPairStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512PairStrip1 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/10. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512AdamPairStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512PairStrip3 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/30. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512AdamPairStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512PairStrip2 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/20. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+
+// avx512AdamPairStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512PairStrip1 does from A in one
+// panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
+// those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there
+// for the next call. between is the products between two vectors of an update, at most k/10. From near on, the panel that
+// is needed next is fetched.
+//
+// The new weights are rounded and stored as pairs:
+//
+//	for i := range rows of a tile {
+//		for j := range columns {
+//			down[i/2*ldd+j] = pair(w[i*ldw+j], w[(i+1)*ldw+j]) // i even
+//			turned[j/2*ldt+i] = pair(w[i*ldw+j], w[i*ldw+j+1]) // j even
+//		}
+//	}
+//
+// For the next tile, w, mean and square are 8*ldw+jump further, down is 4*ldd+jumpDown further and turned is then.
+// From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
+//
+//go:noescape
+func avx512AdamPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)

@@ -3283,3 +3283,11373 @@ loop:
 	JNZ  loop
 	VZEROUPPER
 	RET
+
+// func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512SGDPairStrip3(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ CX, R11
+	SHLQ $0x03, R11
+
+tile:
+	MOVQ   a+16(FP), R8
+	MOVQ   b+40(FP), R9
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	MOVQ   k+8(FP), R10
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidebetween1none
+
+besidebetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidebetween1
+
+besidebetween1none:
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidebetween2none
+
+besidebetween2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidebetween2
+
+besidebetween2none:
+	PREFETCHT1 128(DX)(R11*1)
+	PREFETCHT0 128(DX)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidedecaybetween1none
+
+besidedecaybetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidedecaybetween1
+
+besidedecaybetween1none:
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidedecaybetween2none
+
+besidedecaybetween2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidedecaybetween2
+
+besidedecaybetween2none:
+	PREFETCHT1 128(DX)(R11*1)
+	PREFETCHT0 128(DX)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R12
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R10
+	SUBQ          R11, R10
+	LEAQ          (R10)(CX*4), R13
+	ADDQ          $0x00, R10
+	VMOVUPS       (R10), Z0
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z1
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z2
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z3
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R12)(BX*4), R13
+	MOVQ          beyond+192(FP), R10
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R12)
+	VEXTRACTF32X8 $0x01, Z2, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R12)
+	VEXTRACTF32X8 $0x01, Z3, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R12)
+	VEXTRACTF32X8 $0x01, Z4, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R12)
+	VEXTRACTF32X8 $0x01, Z5, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	MOVQ          R13, R12
+	MOVQ          between+112(FP), R10
+	TESTQ         R10, R10
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R10
+	SUBQ       R11, R10
+	MOVQ       down+144(FP), R13
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R10), Z1
+	VMOVUPS    (R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z3
+	VMOVUPS    (R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z1
+	VMOVUPS    (R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z3
+	VMOVUPS    (R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidepackturned1none
+
+besidepackturned1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackturned1
+
+besidepackturned1none:
+	MOVQ          DX, R10
+	SUBQ          R11, R10
+	LEAQ          64(R10)(CX*4), R13
+	ADDQ          $0x40, R10
+	VMOVUPS       (R10), Z0
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z1
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z2
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z3
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R12)(BX*4), R13
+	MOVQ          beyond+192(FP), R10
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R12)
+	VEXTRACTF32X8 $0x01, Z2, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R12)
+	VEXTRACTF32X8 $0x01, Z3, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R12)
+	VEXTRACTF32X8 $0x01, Z4, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R12)
+	VEXTRACTF32X8 $0x01, Z5, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	MOVQ          R13, R12
+	MOVQ          between+112(FP), R10
+	TESTQ         R10, R10
+	JZ            besidepackdown1none
+
+besidepackdown1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackdown1
+
+besidepackdown1none:
+	MOVQ       DX, R10
+	SUBQ       R11, R10
+	MOVQ       down+144(FP), R13
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    64(R10), Z1
+	VMOVUPS    64(R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    64(R10), Z3
+	VMOVUPS    64(R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    64(R10), Z1
+	VMOVUPS    64(R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    64(R10), Z3
+	VMOVUPS    64(R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidepackturned2none
+
+besidepackturned2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackturned2
+
+besidepackturned2none:
+	MOVQ          DX, R10
+	SUBQ          R11, R10
+	LEAQ          128(R10)(CX*4), R13
+	ADDQ          $0x80, R10
+	VMOVUPS       (R10), Z0
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z1
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z2
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z3
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R12)(BX*4), R13
+	MOVQ          beyond+192(FP), R10
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R12)
+	VEXTRACTF32X8 $0x01, Z2, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R12)
+	VEXTRACTF32X8 $0x01, Z3, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R12)
+	VEXTRACTF32X8 $0x01, Z4, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R12)
+	VEXTRACTF32X8 $0x01, Z5, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	MOVQ          R13, R12
+	MOVQ          between+112(FP), R10
+	TESTQ         R10, R10
+	JZ            besidepackdown2none
+
+besidepackdown2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackdown2
+
+besidepackdown2none:
+	MOVQ       DX, R10
+	SUBQ       R11, R10
+	MOVQ       down+144(FP), R13
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    128(R10), Z1
+	VMOVUPS    128(R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 128(R13)
+	PREFETCHT0 128(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    128(R10), Z3
+	VMOVUPS    128(R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 128(R13)
+	PREFETCHT0 128(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    128(R10), Z1
+	VMOVUPS    128(R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 128(R13)
+	PREFETCHT0 128(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    128(R10), Z3
+	VMOVUPS    128(R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 128(R13)
+	PREFETCHT0 128(R13)(BX*4)
+	ADDQ       BX, R13
+	ADDQ       jumpDown+160(FP), R13
+	MOVQ       R13, down+144(FP)
+	MOVQ       jump+136(FP), R10
+	ADDQ       R10, DX
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R12
+	MOVQ       R12, turned+168(FP)
+	ADDQ       $0x20, R12
+	MOVQ       R12, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x0000001e, BX, BX
+	MOVQ       k+8(FP), R10
+	SUBQ       BX, R10
+
+rest:
+	TESTQ R10, R10
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VBROADCASTSS (R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R8), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R8), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R8), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R8), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VMOVUPS Z10, 128(BX)
+	VMOVUPS Z11, 192(BX)
+	VMOVUPS Z12, 256(BX)
+	VMOVUPS Z13, 320(BX)
+	VMOVUPS Z14, 384(BX)
+	VMOVUPS Z15, 448(BX)
+	VMOVUPS Z16, 512(BX)
+	VMOVUPS Z17, 576(BX)
+	VMOVUPS Z18, 640(BX)
+	VMOVUPS Z19, 704(BX)
+	VMOVUPS Z20, 768(BX)
+	VMOVUPS Z21, 832(BX)
+	VMOVUPS Z22, 896(BX)
+	VMOVUPS Z23, 960(BX)
+	VMOVUPS Z24, 1024(BX)
+	VMOVUPS Z25, 1088(BX)
+	VMOVUPS Z26, 1152(BX)
+	VMOVUPS Z27, 1216(BX)
+	VMOVUPS Z28, 1280(BX)
+	VMOVUPS Z29, 1344(BX)
+	VMOVUPS Z30, 1408(BX)
+	VMOVUPS Z31, 1472(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	PREFETCHT1 128(DX)(R11*1)
+	PREFETCHT0 128(DX)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	PREFETCHT1 128(DX)(R11*1)
+	PREFETCHT0 128(DX)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	LEAQ          64(AX)(CX*4), SI
+	ADDQ          $0x40, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	LEAQ          128(AX)(CX*4), SI
+	ADDQ          $0x80, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       128(AX), Z1
+	VMOVUPS       128(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z3
+	VMOVUPS       128(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z1
+	VMOVUPS       128(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z3
+	VMOVUPS       128(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512SGDPairStrip2(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ CX, R11
+	SHLQ $0x03, R11
+
+tile:
+	MOVQ   a+16(FP), R8
+	MOVQ   b+40(FP), R9
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	MOVQ   k+8(FP), R10
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidebetween1none
+
+besidebetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidebetween1
+
+besidebetween1none:
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidedecaybetween1none
+
+besidedecaybetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidedecaybetween1
+
+besidedecaybetween1none:
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R12
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R10
+	SUBQ          R11, R10
+	LEAQ          (R10)(CX*4), R13
+	ADDQ          $0x00, R10
+	VMOVUPS       (R10), Z0
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z1
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z2
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z3
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R12)(BX*4), R13
+	MOVQ          beyond+192(FP), R10
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R12)
+	VEXTRACTF32X8 $0x01, Z2, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R12)
+	VEXTRACTF32X8 $0x01, Z3, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R12)
+	VEXTRACTF32X8 $0x01, Z4, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R12)
+	VEXTRACTF32X8 $0x01, Z5, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	MOVQ          R13, R12
+	MOVQ          between+112(FP), R10
+	TESTQ         R10, R10
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R10
+	SUBQ       R11, R10
+	MOVQ       down+144(FP), R13
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R10), Z1
+	VMOVUPS    (R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z3
+	VMOVUPS    (R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z1
+	VMOVUPS    (R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z3
+	VMOVUPS    (R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	MOVQ       between+112(FP), R10
+	TESTQ      R10, R10
+	JZ         besidepackturned1none
+
+besidepackturned1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackturned1
+
+besidepackturned1none:
+	MOVQ          DX, R10
+	SUBQ          R11, R10
+	LEAQ          64(R10)(CX*4), R13
+	ADDQ          $0x40, R10
+	VMOVUPS       (R10), Z0
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z1
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z2
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z3
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R12)(BX*4), R13
+	MOVQ          beyond+192(FP), R10
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R12)
+	VEXTRACTF32X8 $0x01, Z2, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R12)
+	VEXTRACTF32X8 $0x01, Z3, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R12)
+	VEXTRACTF32X8 $0x01, Z4, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R12)
+	VEXTRACTF32X8 $0x01, Z5, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	MOVQ          R13, R12
+	MOVQ          between+112(FP), R10
+	TESTQ         R10, R10
+	JZ            besidepackdown1none
+
+besidepackdown1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackdown1
+
+besidepackdown1none:
+	MOVQ       DX, R10
+	SUBQ       R11, R10
+	MOVQ       down+144(FP), R13
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    64(R10), Z1
+	VMOVUPS    64(R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    64(R10), Z3
+	VMOVUPS    64(R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    64(R10), Z1
+	VMOVUPS    64(R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    64(R10), Z3
+	VMOVUPS    64(R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R13)
+	PREFETCHT0 64(R13)(BX*4)
+	ADDQ       BX, R13
+	ADDQ       jumpDown+160(FP), R13
+	MOVQ       R13, down+144(FP)
+	MOVQ       jump+136(FP), R10
+	ADDQ       R10, DX
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R12
+	MOVQ       R12, turned+168(FP)
+	ADDQ       $0x20, R12
+	MOVQ       R12, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x00000014, BX, BX
+	MOVQ       k+8(FP), R10
+	SUBQ       BX, R10
+
+rest:
+	TESTQ R10, R10
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VBROADCASTSS (R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R8), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R8), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R8), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R8), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z7, (BX)
+	VMOVUPS Z8, 64(BX)
+	VMOVUPS Z9, 128(BX)
+	VMOVUPS Z10, 192(BX)
+	VMOVUPS Z11, 256(BX)
+	VMOVUPS Z12, 320(BX)
+	VMOVUPS Z13, 384(BX)
+	VMOVUPS Z14, 448(BX)
+	VMOVUPS Z15, 512(BX)
+	VMOVUPS Z16, 576(BX)
+	VMOVUPS Z17, 640(BX)
+	VMOVUPS Z18, 704(BX)
+	VMOVUPS Z19, 768(BX)
+	VMOVUPS Z20, 832(BX)
+	VMOVUPS Z21, 896(BX)
+	VMOVUPS Z22, 960(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R11*1)
+	PREFETCHT0 64(DX)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	LEAQ          64(AX)(CX*4), SI
+	ADDQ          $0x40, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512SGDPairStrip1(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ CX, R11
+	SHLQ $0x03, R11
+
+tile:
+	MOVQ   a+16(FP), R8
+	MOVQ   b+40(FP), R9
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   k+8(FP), R10
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS (R8), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R8), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R8), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS (R8), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R8), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R8), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R12
+	MOVQ  between+112(FP), R10
+	TESTQ R10, R10
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS (R8), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R8), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R8), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R10
+	SUBQ          R11, R10
+	LEAQ          (R10)(CX*4), R13
+	ADDQ          $0x00, R10
+	VMOVUPS       (R10), Z0
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z1
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z2
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R10
+	ADDQ          CX, R13
+	VMOVUPS       (R10), Z3
+	VMOVUPS       (R13), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R12)(BX*4), R13
+	MOVQ          beyond+192(FP), R10
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R12)
+	VEXTRACTF32X8 $0x01, Z2, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R12)
+	VEXTRACTF32X8 $0x01, Z3, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R12)
+	VEXTRACTF32X8 $0x01, Z4, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	PREFETCHT0    (R12)(R10*1)
+	PREFETCHT0    (R13)(R10*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R12)
+	VEXTRACTF32X8 $0x01, Z5, (R13)
+	ADDQ          BX, R12
+	ADDQ          BX, R13
+	MOVQ          R13, R12
+	MOVQ          between+112(FP), R10
+	TESTQ         R10, R10
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS (R8), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R8), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R8), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R10
+	SUBQ       R11, R10
+	MOVQ       down+144(FP), R13
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R10), Z1
+	VMOVUPS    (R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z3
+	VMOVUPS    (R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z1
+	VMOVUPS    (R10)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	LEAQ       (R10)(CX*2), R10
+	ADDQ       BX, R13
+	VMOVUPS    (R10), Z3
+	VMOVUPS    (R10)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R13)
+	PREFETCHT0 (R13)(BX*4)
+	ADDQ       BX, R13
+	ADDQ       jumpDown+160(FP), R13
+	MOVQ       R13, down+144(FP)
+	MOVQ       jump+136(FP), R10
+	ADDQ       R10, DX
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R12
+	MOVQ       R12, turned+168(FP)
+	ADDQ       $0x20, R12
+	MOVQ       R12, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x0000000a, BX, BX
+	MOVQ       k+8(FP), R10
+	SUBQ       BX, R10
+
+rest:
+	TESTQ R10, R10
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R8)
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS (R8), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R8), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R8), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R8), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R8), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R8), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R8), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R9
+	ADDQ         ap+32(FP), R8
+	DECQ         R10
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, 128(BX)
+	VMOVUPS Z9, 192(BX)
+	VMOVUPS Z10, 256(BX)
+	VMOVUPS Z11, 320(BX)
+	VMOVUPS Z12, 384(BX)
+	VMOVUPS Z13, 448(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R11*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VMULPS     128(SI), Z0, Z0
+	VSUBPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R11, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512MomentumPairStrip3(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ mean+72(FP), R8
+	MOVQ CX, R12
+	SHLQ $0x03, R12
+
+tile:
+	MOVQ   a+16(FP), R9
+	MOVQ   b+40(FP), R10
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	MOVQ   k+8(FP), R11
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidebetween1none
+
+besidebetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidebetween1
+
+besidebetween1none:
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidebetween2none
+
+besidebetween2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidebetween2
+
+besidebetween2none:
+	PREFETCHT1 128(DX)(R12*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R12*1)
+	PREFETCHT0 128(R8)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidedecaybetween1none
+
+besidedecaybetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidedecaybetween1
+
+besidedecaybetween1none:
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidedecaybetween2none
+
+besidedecaybetween2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidedecaybetween2
+
+besidedecaybetween2none:
+	PREFETCHT1 128(DX)(R12*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R12*1)
+	PREFETCHT0 128(R8)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R13
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R11
+	SUBQ          R12, R11
+	LEAQ          (R11)(CX*4), R14
+	ADDQ          $0x00, R11
+	VMOVUPS       (R11), Z0
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z1
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z2
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z3
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R13)(BX*4), R14
+	MOVQ          beyond+192(FP), R11
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R13)
+	VEXTRACTF32X8 $0x01, Z2, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R13)
+	VEXTRACTF32X8 $0x01, Z3, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R13)
+	VEXTRACTF32X8 $0x01, Z4, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R13)
+	VEXTRACTF32X8 $0x01, Z5, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	MOVQ          R14, R13
+	MOVQ          between+112(FP), R11
+	TESTQ         R11, R11
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R11
+	SUBQ       R12, R11
+	MOVQ       down+144(FP), R14
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R11), Z1
+	VMOVUPS    (R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z3
+	VMOVUPS    (R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z1
+	VMOVUPS    (R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z3
+	VMOVUPS    (R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidepackturned1none
+
+besidepackturned1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackturned1
+
+besidepackturned1none:
+	MOVQ          DX, R11
+	SUBQ          R12, R11
+	LEAQ          64(R11)(CX*4), R14
+	ADDQ          $0x40, R11
+	VMOVUPS       (R11), Z0
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z1
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z2
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z3
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R13)(BX*4), R14
+	MOVQ          beyond+192(FP), R11
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R13)
+	VEXTRACTF32X8 $0x01, Z2, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R13)
+	VEXTRACTF32X8 $0x01, Z3, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R13)
+	VEXTRACTF32X8 $0x01, Z4, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R13)
+	VEXTRACTF32X8 $0x01, Z5, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	MOVQ          R14, R13
+	MOVQ          between+112(FP), R11
+	TESTQ         R11, R11
+	JZ            besidepackdown1none
+
+besidepackdown1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackdown1
+
+besidepackdown1none:
+	MOVQ       DX, R11
+	SUBQ       R12, R11
+	MOVQ       down+144(FP), R14
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    64(R11), Z1
+	VMOVUPS    64(R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    64(R11), Z3
+	VMOVUPS    64(R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    64(R11), Z1
+	VMOVUPS    64(R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    64(R11), Z3
+	VMOVUPS    64(R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidepackturned2none
+
+besidepackturned2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackturned2
+
+besidepackturned2none:
+	MOVQ          DX, R11
+	SUBQ          R12, R11
+	LEAQ          128(R11)(CX*4), R14
+	ADDQ          $0x80, R11
+	VMOVUPS       (R11), Z0
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z1
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z2
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z3
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R13)(BX*4), R14
+	MOVQ          beyond+192(FP), R11
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R13)
+	VEXTRACTF32X8 $0x01, Z2, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R13)
+	VEXTRACTF32X8 $0x01, Z3, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R13)
+	VEXTRACTF32X8 $0x01, Z4, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R13)
+	VEXTRACTF32X8 $0x01, Z5, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	MOVQ          R14, R13
+	MOVQ          between+112(FP), R11
+	TESTQ         R11, R11
+	JZ            besidepackdown2none
+
+besidepackdown2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackdown2
+
+besidepackdown2none:
+	MOVQ       DX, R11
+	SUBQ       R12, R11
+	MOVQ       down+144(FP), R14
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    128(R11), Z1
+	VMOVUPS    128(R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 128(R14)
+	PREFETCHT0 128(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    128(R11), Z3
+	VMOVUPS    128(R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 128(R14)
+	PREFETCHT0 128(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    128(R11), Z1
+	VMOVUPS    128(R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 128(R14)
+	PREFETCHT0 128(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    128(R11), Z3
+	VMOVUPS    128(R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 128(R14)
+	PREFETCHT0 128(R14)(BX*4)
+	ADDQ       BX, R14
+	ADDQ       jumpDown+160(FP), R14
+	MOVQ       R14, down+144(FP)
+	MOVQ       jump+136(FP), R11
+	ADDQ       R11, DX
+	ADDQ       R11, R8
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R13
+	MOVQ       R13, turned+168(FP)
+	ADDQ       $0x20, R13
+	MOVQ       R13, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x0000001e, BX, BX
+	MOVQ       k+8(FP), R11
+	SUBQ       BX, R11
+
+rest:
+	TESTQ R11, R11
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VBROADCASTSS (R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R9), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R9), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R9), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R9), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VMOVUPS Z10, 128(BX)
+	VMOVUPS Z11, 192(BX)
+	VMOVUPS Z12, 256(BX)
+	VMOVUPS Z13, 320(BX)
+	VMOVUPS Z14, 384(BX)
+	VMOVUPS Z15, 448(BX)
+	VMOVUPS Z16, 512(BX)
+	VMOVUPS Z17, 576(BX)
+	VMOVUPS Z18, 640(BX)
+	VMOVUPS Z19, 704(BX)
+	VMOVUPS Z20, 768(BX)
+	VMOVUPS Z21, 832(BX)
+	VMOVUPS Z22, 896(BX)
+	VMOVUPS Z23, 960(BX)
+	VMOVUPS Z24, 1024(BX)
+	VMOVUPS Z25, 1088(BX)
+	VMOVUPS Z26, 1152(BX)
+	VMOVUPS Z27, 1216(BX)
+	VMOVUPS Z28, 1280(BX)
+	VMOVUPS Z29, 1344(BX)
+	VMOVUPS Z30, 1408(BX)
+	VMOVUPS Z31, 1472(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	PREFETCHT1 128(DX)(R12*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R12*1)
+	PREFETCHT0 128(R8)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	PREFETCHT1 128(DX)(R12*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R12*1)
+	PREFETCHT0 128(R8)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	LEAQ          64(AX)(CX*4), SI
+	ADDQ          $0x40, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	LEAQ          128(AX)(CX*4), SI
+	ADDQ          $0x80, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       128(AX), Z1
+	VMOVUPS       128(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z3
+	VMOVUPS       128(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z1
+	VMOVUPS       128(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z3
+	VMOVUPS       128(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	ADDQ          AX, R8
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512MomentumPairStrip2(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ mean+72(FP), R8
+	MOVQ CX, R12
+	SHLQ $0x03, R12
+
+tile:
+	MOVQ   a+16(FP), R9
+	MOVQ   b+40(FP), R10
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	MOVQ   k+8(FP), R11
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidebetween1none
+
+besidebetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidebetween1
+
+besidebetween1none:
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidedecaybetween1none
+
+besidedecaybetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidedecaybetween1
+
+besidedecaybetween1none:
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R13
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R11
+	SUBQ          R12, R11
+	LEAQ          (R11)(CX*4), R14
+	ADDQ          $0x00, R11
+	VMOVUPS       (R11), Z0
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z1
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z2
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z3
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R13)(BX*4), R14
+	MOVQ          beyond+192(FP), R11
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R13)
+	VEXTRACTF32X8 $0x01, Z2, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R13)
+	VEXTRACTF32X8 $0x01, Z3, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R13)
+	VEXTRACTF32X8 $0x01, Z4, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R13)
+	VEXTRACTF32X8 $0x01, Z5, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	MOVQ          R14, R13
+	MOVQ          between+112(FP), R11
+	TESTQ         R11, R11
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R11
+	SUBQ       R12, R11
+	MOVQ       down+144(FP), R14
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R11), Z1
+	VMOVUPS    (R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z3
+	VMOVUPS    (R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z1
+	VMOVUPS    (R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z3
+	VMOVUPS    (R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	MOVQ       between+112(FP), R11
+	TESTQ      R11, R11
+	JZ         besidepackturned1none
+
+besidepackturned1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackturned1
+
+besidepackturned1none:
+	MOVQ          DX, R11
+	SUBQ          R12, R11
+	LEAQ          64(R11)(CX*4), R14
+	ADDQ          $0x40, R11
+	VMOVUPS       (R11), Z0
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z1
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z2
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z3
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R13)(BX*4), R14
+	MOVQ          beyond+192(FP), R11
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R13)
+	VEXTRACTF32X8 $0x01, Z2, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R13)
+	VEXTRACTF32X8 $0x01, Z3, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R13)
+	VEXTRACTF32X8 $0x01, Z4, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R13)
+	VEXTRACTF32X8 $0x01, Z5, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	MOVQ          R14, R13
+	MOVQ          between+112(FP), R11
+	TESTQ         R11, R11
+	JZ            besidepackdown1none
+
+besidepackdown1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackdown1
+
+besidepackdown1none:
+	MOVQ       DX, R11
+	SUBQ       R12, R11
+	MOVQ       down+144(FP), R14
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    64(R11), Z1
+	VMOVUPS    64(R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    64(R11), Z3
+	VMOVUPS    64(R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    64(R11), Z1
+	VMOVUPS    64(R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    64(R11), Z3
+	VMOVUPS    64(R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R14)
+	PREFETCHT0 64(R14)(BX*4)
+	ADDQ       BX, R14
+	ADDQ       jumpDown+160(FP), R14
+	MOVQ       R14, down+144(FP)
+	MOVQ       jump+136(FP), R11
+	ADDQ       R11, DX
+	ADDQ       R11, R8
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R13
+	MOVQ       R13, turned+168(FP)
+	ADDQ       $0x20, R13
+	MOVQ       R13, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x00000014, BX, BX
+	MOVQ       k+8(FP), R11
+	SUBQ       BX, R11
+
+rest:
+	TESTQ R11, R11
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VBROADCASTSS (R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R9), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R9), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R9), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R9), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z7, (BX)
+	VMOVUPS Z8, 64(BX)
+	VMOVUPS Z9, 128(BX)
+	VMOVUPS Z10, 192(BX)
+	VMOVUPS Z11, 256(BX)
+	VMOVUPS Z12, 320(BX)
+	VMOVUPS Z13, 384(BX)
+	VMOVUPS Z14, 448(BX)
+	VMOVUPS Z15, 512(BX)
+	VMOVUPS Z16, 576(BX)
+	VMOVUPS Z17, 640(BX)
+	VMOVUPS Z18, 704(BX)
+	VMOVUPS Z19, 768(BX)
+	VMOVUPS Z20, 832(BX)
+	VMOVUPS Z21, 896(BX)
+	VMOVUPS Z22, 960(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	PREFETCHT1 64(DX)(R12*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R12*1)
+	PREFETCHT0 64(R8)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	LEAQ          64(AX)(CX*4), SI
+	ADDQ          $0x40, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	ADDQ          AX, R8
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512MomentumPairStrip1(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ mean+72(FP), R8
+	MOVQ CX, R12
+	SHLQ $0x03, R12
+
+tile:
+	MOVQ   a+16(FP), R9
+	MOVQ   b+40(FP), R10
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   k+8(FP), R11
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VBROADCASTSS (R9), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R9), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R9), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VBROADCASTSS (R9), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R9), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R9), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R13
+	MOVQ  between+112(FP), R11
+	TESTQ R11, R11
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VBROADCASTSS (R9), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R9), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R9), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R11
+	SUBQ          R12, R11
+	LEAQ          (R11)(CX*4), R14
+	ADDQ          $0x00, R11
+	VMOVUPS       (R11), Z0
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z1
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z2
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R11
+	ADDQ          CX, R14
+	VMOVUPS       (R11), Z3
+	VMOVUPS       (R14), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R13)(BX*4), R14
+	MOVQ          beyond+192(FP), R11
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R13)
+	VEXTRACTF32X8 $0x01, Z2, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R13)
+	VEXTRACTF32X8 $0x01, Z3, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R13)
+	VEXTRACTF32X8 $0x01, Z4, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	PREFETCHT0    (R13)(R11*1)
+	PREFETCHT0    (R14)(R11*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R13)
+	VEXTRACTF32X8 $0x01, Z5, (R14)
+	ADDQ          BX, R13
+	ADDQ          BX, R14
+	MOVQ          R14, R13
+	MOVQ          between+112(FP), R11
+	TESTQ         R11, R11
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VBROADCASTSS (R9), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R9), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R9), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R11
+	SUBQ       R12, R11
+	MOVQ       down+144(FP), R14
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R11), Z1
+	VMOVUPS    (R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z3
+	VMOVUPS    (R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z1
+	VMOVUPS    (R11)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	LEAQ       (R11)(CX*2), R11
+	ADDQ       BX, R14
+	VMOVUPS    (R11), Z3
+	VMOVUPS    (R11)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R14)
+	PREFETCHT0 (R14)(BX*4)
+	ADDQ       BX, R14
+	ADDQ       jumpDown+160(FP), R14
+	MOVQ       R14, down+144(FP)
+	MOVQ       jump+136(FP), R11
+	ADDQ       R11, DX
+	ADDQ       R11, R8
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R13
+	MOVQ       R13, turned+168(FP)
+	ADDQ       $0x20, R13
+	MOVQ       R13, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x0000000a, BX, BX
+	MOVQ       k+8(FP), R11
+	SUBQ       BX, R11
+
+rest:
+	TESTQ R11, R11
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R9)
+	VMOVUPS      (R10), Z0
+	VBROADCASTSS (R9), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R9), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R9), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R9), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R9), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R9), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R9), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R10
+	ADDQ         ap+32(FP), R9
+	DECQ         R11
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, 128(BX)
+	VMOVUPS Z9, 192(BX)
+	VMOVUPS Z10, 256(BX)
+	VMOVUPS Z11, 320(BX)
+	VMOVUPS Z12, 384(BX)
+	VMOVUPS Z13, 448(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R12*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R12*1)
+	PREFETCHT0 (R8)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     (SI), Z0, Z0
+	VMULPS     64(SI), Z1, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     128(SI), Z2, Z2
+	VSUBPS     Z2, Z1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R12, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	ADDQ          AX, R8
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512AdamPairStrip3(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ mean+72(FP), R8
+	MOVQ square+80(FP), R9
+	MOVQ CX, R13
+	SHLQ $0x03, R13
+
+tile:
+	MOVQ   a+16(FP), R10
+	MOVQ   b+40(FP), R11
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	MOVQ   k+8(FP), R12
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidebetween1none
+
+besidebetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidebetween1
+
+besidebetween1none:
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidebetween2none
+
+besidebetween2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidebetween2
+
+besidebetween2none:
+	PREFETCHT1 128(DX)(R13*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(CX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMOVUPS    128(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    128(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidedecaybetween1none
+
+besidedecaybetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidedecaybetween1
+
+besidedecaybetween1none:
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidedecaybetween2none
+
+besidedecaybetween2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidedecaybetween2
+
+besidedecaybetween2none:
+	PREFETCHT1 128(DX)(R13*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(CX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMOVUPS    128(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    128(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R14
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R12
+	SUBQ          R13, R12
+	LEAQ          (R12)(CX*4), R15
+	ADDQ          $0x00, R12
+	VMOVUPS       (R12), Z0
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z1
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z2
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z3
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R14)(BX*4), R15
+	MOVQ          beyond+192(FP), R12
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R14)
+	VEXTRACTF32X8 $0x01, Z2, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R14)
+	VEXTRACTF32X8 $0x01, Z3, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R14)
+	VEXTRACTF32X8 $0x01, Z4, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R14)
+	VEXTRACTF32X8 $0x01, Z5, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	MOVQ          R15, R14
+	MOVQ          between+112(FP), R12
+	TESTQ         R12, R12
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R12
+	SUBQ       R13, R12
+	MOVQ       down+144(FP), R15
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R12), Z1
+	VMOVUPS    (R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z3
+	VMOVUPS    (R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z1
+	VMOVUPS    (R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z3
+	VMOVUPS    (R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidepackturned1none
+
+besidepackturned1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackturned1
+
+besidepackturned1none:
+	MOVQ          DX, R12
+	SUBQ          R13, R12
+	LEAQ          64(R12)(CX*4), R15
+	ADDQ          $0x40, R12
+	VMOVUPS       (R12), Z0
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z1
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z2
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z3
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R14)(BX*4), R15
+	MOVQ          beyond+192(FP), R12
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R14)
+	VEXTRACTF32X8 $0x01, Z2, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R14)
+	VEXTRACTF32X8 $0x01, Z3, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R14)
+	VEXTRACTF32X8 $0x01, Z4, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R14)
+	VEXTRACTF32X8 $0x01, Z5, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	MOVQ          R15, R14
+	MOVQ          between+112(FP), R12
+	TESTQ         R12, R12
+	JZ            besidepackdown1none
+
+besidepackdown1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackdown1
+
+besidepackdown1none:
+	MOVQ       DX, R12
+	SUBQ       R13, R12
+	MOVQ       down+144(FP), R15
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    64(R12), Z1
+	VMOVUPS    64(R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    64(R12), Z3
+	VMOVUPS    64(R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    64(R12), Z1
+	VMOVUPS    64(R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    64(R12), Z3
+	VMOVUPS    64(R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidepackturned2none
+
+besidepackturned2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackturned2
+
+besidepackturned2none:
+	MOVQ          DX, R12
+	SUBQ          R13, R12
+	LEAQ          128(R12)(CX*4), R15
+	ADDQ          $0x80, R12
+	VMOVUPS       (R12), Z0
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z1
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z2
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z3
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R14)(BX*4), R15
+	MOVQ          beyond+192(FP), R12
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R14)
+	VEXTRACTF32X8 $0x01, Z2, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R14)
+	VEXTRACTF32X8 $0x01, Z3, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R14)
+	VEXTRACTF32X8 $0x01, Z4, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R14)
+	VEXTRACTF32X8 $0x01, Z5, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	MOVQ          R15, R14
+	MOVQ          between+112(FP), R12
+	TESTQ         R12, R12
+	JZ            besidepackdown2none
+
+besidepackdown2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackdown2
+
+besidepackdown2none:
+	MOVQ       DX, R12
+	SUBQ       R13, R12
+	MOVQ       down+144(FP), R15
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    128(R12), Z1
+	VMOVUPS    128(R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 128(R15)
+	PREFETCHT0 128(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    128(R12), Z3
+	VMOVUPS    128(R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 128(R15)
+	PREFETCHT0 128(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    128(R12), Z1
+	VMOVUPS    128(R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 128(R15)
+	PREFETCHT0 128(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    128(R12), Z3
+	VMOVUPS    128(R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 128(R15)
+	PREFETCHT0 128(R15)(BX*4)
+	ADDQ       BX, R15
+	ADDQ       jumpDown+160(FP), R15
+	MOVQ       R15, down+144(FP)
+	MOVQ       jump+136(FP), R12
+	ADDQ       R12, DX
+	ADDQ       R12, R8
+	ADDQ       R12, R9
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R14
+	MOVQ       R14, turned+168(FP)
+	ADDQ       $0x20, R14
+	MOVQ       R14, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x0000001e, BX, BX
+	MOVQ       k+8(FP), R12
+	SUBQ       BX, R12
+
+rest:
+	TESTQ R12, R12
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VMOVUPS Z10, 128(BX)
+	VMOVUPS Z11, 192(BX)
+	VMOVUPS Z12, 256(BX)
+	VMOVUPS Z13, 320(BX)
+	VMOVUPS Z14, 384(BX)
+	VMOVUPS Z15, 448(BX)
+	VMOVUPS Z16, 512(BX)
+	VMOVUPS Z17, 576(BX)
+	VMOVUPS Z18, 640(BX)
+	VMOVUPS Z19, 704(BX)
+	VMOVUPS Z20, 768(BX)
+	VMOVUPS Z21, 832(BX)
+	VMOVUPS Z22, 896(BX)
+	VMOVUPS Z23, 960(BX)
+	VMOVUPS Z24, 1024(BX)
+	VMOVUPS Z25, 1088(BX)
+	VMOVUPS Z26, 1152(BX)
+	VMOVUPS Z27, 1216(BX)
+	VMOVUPS Z28, 1280(BX)
+	VMOVUPS Z29, 1344(BX)
+	VMOVUPS Z30, 1408(BX)
+	VMOVUPS Z31, 1472(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	PREFETCHT1 128(DX)(R13*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(CX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMOVUPS    128(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    128(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	PREFETCHT1 128(DX)(R13*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(CX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMOVUPS    128(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    128(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	LEAQ          64(AX)(CX*4), SI
+	ADDQ          $0x40, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	LEAQ          128(AX)(CX*4), SI
+	ADDQ          $0x80, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       128(AX), Z1
+	VMOVUPS       128(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z3
+	VMOVUPS       128(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z1
+	VMOVUPS       128(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       128(AX), Z3
+	VMOVUPS       128(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 128(SI)
+	PREFETCHT0    128(SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	ADDQ          AX, R8
+	ADDQ          AX, R9
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512AdamPairStrip2(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ mean+72(FP), R8
+	MOVQ square+80(FP), R9
+	MOVQ CX, R13
+	SHLQ $0x03, R13
+
+tile:
+	MOVQ   a+16(FP), R10
+	MOVQ   b+40(FP), R11
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	MOVQ   k+8(FP), R12
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidebetween1none
+
+besidebetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidebetween1
+
+besidebetween1none:
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidedecaybetween1none
+
+besidedecaybetween1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidedecaybetween1
+
+besidedecaybetween1none:
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R14
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R12
+	SUBQ          R13, R12
+	LEAQ          (R12)(CX*4), R15
+	ADDQ          $0x00, R12
+	VMOVUPS       (R12), Z0
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z1
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z2
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z3
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R14)(BX*4), R15
+	MOVQ          beyond+192(FP), R12
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R14)
+	VEXTRACTF32X8 $0x01, Z2, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R14)
+	VEXTRACTF32X8 $0x01, Z3, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R14)
+	VEXTRACTF32X8 $0x01, Z4, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R14)
+	VEXTRACTF32X8 $0x01, Z5, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	MOVQ          R15, R14
+	MOVQ          between+112(FP), R12
+	TESTQ         R12, R12
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R12
+	SUBQ       R13, R12
+	MOVQ       down+144(FP), R15
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R12), Z1
+	VMOVUPS    (R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z3
+	VMOVUPS    (R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z1
+	VMOVUPS    (R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z3
+	VMOVUPS    (R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         besidepackturned1none
+
+besidepackturned1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackturned1
+
+besidepackturned1none:
+	MOVQ          DX, R12
+	SUBQ          R13, R12
+	LEAQ          64(R12)(CX*4), R15
+	ADDQ          $0x40, R12
+	VMOVUPS       (R12), Z0
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z1
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z2
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z3
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R14)(BX*4), R15
+	MOVQ          beyond+192(FP), R12
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R14)
+	VEXTRACTF32X8 $0x01, Z2, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R14)
+	VEXTRACTF32X8 $0x01, Z3, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R14)
+	VEXTRACTF32X8 $0x01, Z4, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R14)
+	VEXTRACTF32X8 $0x01, Z5, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	MOVQ          R15, R14
+	MOVQ          between+112(FP), R12
+	TESTQ         R12, R12
+	JZ            besidepackdown1none
+
+besidepackdown1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackdown1
+
+besidepackdown1none:
+	MOVQ       DX, R12
+	SUBQ       R13, R12
+	MOVQ       down+144(FP), R15
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    64(R12), Z1
+	VMOVUPS    64(R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    64(R12), Z3
+	VMOVUPS    64(R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    64(R12), Z1
+	VMOVUPS    64(R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    64(R12), Z3
+	VMOVUPS    64(R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, 64(R15)
+	PREFETCHT0 64(R15)(BX*4)
+	ADDQ       BX, R15
+	ADDQ       jumpDown+160(FP), R15
+	MOVQ       R15, down+144(FP)
+	MOVQ       jump+136(FP), R12
+	ADDQ       R12, DX
+	ADDQ       R12, R8
+	ADDQ       R12, R9
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R14
+	MOVQ       R14, turned+168(FP)
+	ADDQ       $0x20, R14
+	MOVQ       R14, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x00000014, BX, BX
+	MOVQ       k+8(FP), R12
+	SUBQ       BX, R12
+
+rest:
+	TESTQ R12, R12
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z7, (BX)
+	VMOVUPS Z8, 64(BX)
+	VMOVUPS Z9, 128(BX)
+	VMOVUPS Z10, 192(BX)
+	VMOVUPS Z11, 256(BX)
+	VMOVUPS Z12, 320(BX)
+	VMOVUPS Z13, 384(BX)
+	VMOVUPS Z14, 448(BX)
+	VMOVUPS Z15, 512(BX)
+	VMOVUPS Z16, 576(BX)
+	VMOVUPS Z17, 640(BX)
+	VMOVUPS Z18, 704(BX)
+	VMOVUPS Z19, 768(BX)
+	VMOVUPS Z20, 832(BX)
+	VMOVUPS Z21, 896(BX)
+	VMOVUPS Z22, 960(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMOVUPS    64(R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    64(DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	LEAQ          64(AX)(CX*4), SI
+	ADDQ          $0x40, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z1
+	VMOVUPS       64(AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       64(AX), Z3
+	VMOVUPS       64(AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, 64(SI)
+	PREFETCHT0    64(SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	ADDQ          AX, R8
+	ADDQ          AX, R9
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512AdamPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
+TEXT ·avx512AdamPairStrip1(SB), NOSPLIT, $0-200
+	MOVQ bp+48(FP), AX
+	MOVQ ldw+64(FP), CX
+	SHLQ $0x02, AX
+	SHLQ $0x02, CX
+	SHLQ $0x02, ap+32(FP)
+	SHLQ $0x02, ldd+152(FP)
+	SHLQ $0x02, ldt+184(FP)
+	SHLQ $0x02, jump+136(FP)
+	SHLQ $0x02, jumpDown+160(FP)
+	MOVQ w+56(FP), DX
+	MOVQ h+96(FP), SI
+	MOVQ near+24(FP), DI
+	MOVQ mean+72(FP), R8
+	MOVQ square+80(FP), R9
+	MOVQ CX, R13
+	SHLQ $0x03, R13
+
+tile:
+	MOVQ   a+16(FP), R10
+	MOVQ   b+40(FP), R11
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   k+8(FP), R12
+	CMPQ   pending+120(FP), $0x00
+	JE     rest
+	CMPQ   decay+104(FP), $0x00
+	JNE    besidedecay
+	MOVQ   gradients+88(FP), BX
+	MOVQ   $0x00000008, pending+120(FP)
+
+besiderow:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidebetween0none
+
+besidebetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R10), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R10), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidebetween0
+
+besidebetween0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        besiderow
+	JMP        besidedone
+
+besidedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+besidedecayrow:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidedecaybetween0none
+
+besidedecaybetween0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R10), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R10), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidedecaybetween0
+
+besidedecaybetween0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        besidedecayrow
+
+besidedone:
+	MOVQ  turned+168(FP), R14
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    besidepackturned0none
+
+besidepackturned0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R10), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R10), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackturned0
+
+besidepackturned0none:
+	MOVQ          DX, R12
+	SUBQ          R13, R12
+	LEAQ          (R12)(CX*4), R15
+	ADDQ          $0x00, R12
+	VMOVUPS       (R12), Z0
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z1
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z2
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, R12
+	ADDQ          CX, R15
+	VMOVUPS       (R12), Z3
+	VMOVUPS       (R15), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (R14)(BX*4), R15
+	MOVQ          beyond+192(FP), R12
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (R14)
+	VEXTRACTF32X8 $0x01, Z2, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (R14)
+	VEXTRACTF32X8 $0x01, Z3, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (R14)
+	VEXTRACTF32X8 $0x01, Z4, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	PREFETCHT0    (R14)(R12*1)
+	PREFETCHT0    (R15)(R12*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (R14)
+	VEXTRACTF32X8 $0x01, Z5, (R15)
+	ADDQ          BX, R14
+	ADDQ          BX, R15
+	MOVQ          R15, R14
+	MOVQ          between+112(FP), R12
+	TESTQ         R12, R12
+	JZ            besidepackdown0none
+
+besidepackdown0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R10), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R10), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          besidepackdown0
+
+besidepackdown0none:
+	MOVQ       DX, R12
+	SUBQ       R13, R12
+	MOVQ       down+144(FP), R15
+	MOVQ       ldd+152(FP), BX
+	VMOVUPS    interleave<>+0(SB), Z0
+	VMOVUPS    (R12), Z1
+	VMOVUPS    (R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z3
+	VMOVUPS    (R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z1
+	VMOVUPS    (R12)(CX*1), Z2
+	LONG       $0x486ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z0, Z1
+	VMOVUPS    Z1, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	LEAQ       (R12)(CX*2), R12
+	ADDQ       BX, R15
+	VMOVUPS    (R12), Z3
+	VMOVUPS    (R12)(CX*1), Z4
+	LONG       $0x485ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z0, Z3
+	VMOVUPS    Z3, (R15)
+	PREFETCHT0 (R15)(BX*4)
+	ADDQ       BX, R15
+	ADDQ       jumpDown+160(FP), R15
+	MOVQ       R15, down+144(FP)
+	MOVQ       jump+136(FP), R12
+	ADDQ       R12, DX
+	ADDQ       R12, R8
+	ADDQ       R12, R9
+	MOVQ       $0x00000000, jump+136(FP)
+	MOVQ       $0x00000000, jumpDown+160(FP)
+	MOVQ       then+176(FP), R14
+	MOVQ       R14, turned+168(FP)
+	ADDQ       $0x20, R14
+	MOVQ       R14, then+176(FP)
+	MOVQ       between+112(FP), BX
+	IMUL3Q     $0x0000000a, BX, BX
+	MOVQ       k+8(FP), R12
+	SUBQ       BX, R12
+
+rest:
+	TESTQ R12, R12
+	JZ    formed
+
+product:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R10), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R10), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          product
+
+formed:
+	MOVQ    gradients+88(FP), BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, 128(BX)
+	VMOVUPS Z9, 192(BX)
+	VMOVUPS Z10, 256(BX)
+	VMOVUPS Z11, 320(BX)
+	VMOVUPS Z12, 384(BX)
+	VMOVUPS Z13, 448(BX)
+	MOVQ    $0x00000001, pending+120(FP)
+	ADDQ    $0x20, a+16(FP)
+	SUBQ    $0x08, m+0(FP)
+	JNZ     tile
+	CMPQ    last+128(FP), $0x00
+	JE      end
+	CMPQ    decay+104(FP), $0x00
+	JNE     alonedecay
+	MOVQ    gradients+88(FP), BX
+	MOVQ    $0x00000008, pending+120(FP)
+
+alonerow:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alonerow
+	JMP        alonedone
+
+alonedecay:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alonedecayrow:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VMULPS     64(SI), Z3, Z3
+	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (R8), Z1
+	VSUBPS     Z1, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMOVUPS    (R9), Z2
+	VMULPS     256(SI), Z2, Z2
+	VMULPS     320(SI), Z0, Z3
+	VMULPS     Z0, Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R9)
+	VSQRTPS    Z2, Z2
+	VMULPS     448(SI), Z2, Z2
+	VADDPS     512(SI), Z2, Z2
+	VMULPS     384(SI), Z1, Z1
+	VDIVPS     Z2, Z1, Z1
+	VMOVUPS    (DX), Z3
+	VMULPS     128(SI), Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMOVUPS    Z3, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alonedecayrow
+
+alonedone:
+	MOVQ          turned+168(FP), DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	LEAQ          (AX)(CX*4), SI
+	ADDQ          $0x00, AX
+	VMOVUPS       (AX), Z0
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc072
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xc972
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z2
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xd272
+	ADDQ          CX, AX
+	ADDQ          CX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (SI), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPUNPCKLDQ    Z1, Z0, Z4
+	VPUNPCKHDQ    Z1, Z0, Z5
+	VPUNPCKLDQ    Z3, Z2, Z0
+	VPUNPCKHDQ    Z3, Z2, Z1
+	VPUNPCKLQDQ   Z0, Z4, Z2
+	VPUNPCKHQDQ   Z0, Z4, Z3
+	VPUNPCKLQDQ   Z1, Z5, Z4
+	VPUNPCKHQDQ   Z1, Z5, Z5
+	MOVQ          ldt+184(FP), BX
+	LEAQ          (DI)(BX*4), SI
+	MOVQ          beyond+192(FP), AX
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z2, Z2, Z2
+	VMOVUPS       Y2, (DI)
+	VEXTRACTF32X8 $0x01, Z2, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z3, Z3, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF32X8 $0x01, Z3, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z4, Z4, Z4
+	VMOVUPS       Y4, (DI)
+	VEXTRACTF32X8 $0x01, Z4, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	PREFETCHT0    (DI)(AX*1)
+	PREFETCHT0    (SI)(AX*1)
+	VSHUFI32X4    $0xd8, Z5, Z5, Z5
+	VMOVUPS       Y5, (DI)
+	VEXTRACTF32X8 $0x01, Z5, (SI)
+	ADDQ          BX, DI
+	ADDQ          BX, SI
+	MOVQ          SI, DI
+	MOVQ          DX, AX
+	SUBQ          R13, AX
+	MOVQ          down+144(FP), SI
+	MOVQ          ldd+152(FP), BX
+	VMOVUPS       interleave<>+0(SB), Z0
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z1
+	VMOVUPS       (AX)(CX*1), Z2
+	LONG          $0x486ff262
+	WORD          $0xc972
+	VPERMW        Z1, Z0, Z1
+	VMOVUPS       Z1, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	LEAQ          (AX)(CX*2), AX
+	ADDQ          BX, SI
+	VMOVUPS       (AX), Z3
+	VMOVUPS       (AX)(CX*1), Z4
+	LONG          $0x485ff262
+	WORD          $0xdb72
+	VPERMW        Z3, Z0, Z3
+	VMOVUPS       Z3, (SI)
+	PREFETCHT0    (SI)(BX*4)
+	ADDQ          BX, SI
+	ADDQ          jumpDown+160(FP), SI
+	MOVQ          SI, down+144(FP)
+	MOVQ          jump+136(FP), AX
+	ADDQ          AX, DX
+	ADDQ          AX, R8
+	ADDQ          AX, R9
+	MOVQ          $0x00000000, jump+136(FP)
+	MOVQ          $0x00000000, jumpDown+160(FP)
+	MOVQ          then+176(FP), DI
+	MOVQ          DI, turned+168(FP)
+	ADDQ          $0x20, DI
+	MOVQ          DI, then+176(FP)
+
+end:
+	VZEROUPPER
+	RET

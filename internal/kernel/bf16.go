@@ -66,7 +66,26 @@ type BFloat16 struct {
 	// A sum starts from c[i*ldc+j] with Add, else from Bias[j] if there is a bias, else from 0. With Relu, 0 is stored where s <= 0. c0 is a
 	// multiple of [Panel], and c1 is unless it is b.Count; so is r0 if a is in panels. C must not overlap the operands.
 	Multiply func(r0, r1, c0, c1 int, a, b Pairs, c []float32, ldc int, f Finish)
+
+	// Update computes rows r0 to r1 and columns c0 to c1 of A·B as Multiply does, where they are the gradient of a matrix w with the rows of A and the
+	// columns of B, and uses them up at once: w and its state become what u makes of them. Then it rounds the new w and stores it as Down and
+	// Turned do:
+	//
+	//	for i := r0; i < r1; i++ {
+	//		for j := c0; j < c1; j++ {
+	//			u for w[i*b.Count+j]
+	//			place of (i/2, j) in down.Data = pair(w[i*b.Count+j], w[(i+1)*b.Count+j])   // i even
+	//			place of (j/2, i) in turned.Data = pair(w[i*b.Count+j], w[i*b.Count+j+1])   // j even
+	//		}
+	//	}
+	//
+	// It is for the usual settings of a rule ([Momentum.Usual], [Adam.Usual]) and for sums of 1 to [UpdateDepth] numbers, with a in panels and both
+	// counts multiples of [UpdateUnit]. r0 and c0 are multiples of [Panel], and r1 and c1 are unless they are the count. Nil in sets that can't.
+	Update func(r0, r1, c0, c1 int, a, b Pairs, u *Update[float32], down, turned Pairs)
 }
+
+// UpdateUnit divides the counts of rows and columns of a product that is used up by an update.
+const UpdateUnit = 16
 
 // Pairs is an operand of a product: pairs of bfloat16, each in the place of one float32, which is never computed with.
 type Pairs struct {
@@ -159,6 +178,23 @@ func checkTurned(first, last, rows, cols int, dst, src []float32, lds int) bool 
 	}
 	checkMatrix(last, cols, src, lds)
 	_ = dst[PanelSize((cols+1)/2, rows)-1]
+	return true
+}
+
+// checkUpdate panics unless the arguments of Update fit together; it reports whether there is anything to do.
+func checkUpdate(r0, r1, c0, c1 int, a, b Pairs, u *Update[float32], down, turned Pairs) bool {
+	m, n := a.Count, b.Count
+	if r0%Panel != 0 || r1%Panel != 0 && r1 != m || m%UpdateUnit != 0 || n%UpdateUnit != 0 || a.Stride != 0 || a.K < 1 || 2*a.K > UpdateDepth ||
+		down.Stride != 0 || turned.Stride != 0 || down.Count != n || down.K != m/2 || turned.Count != m || turned.K != n/2 {
+		panic(fmt.Sprintf("kernel: an update of rows %d to %d of %d and columns %d to %d of %d from %d pairs, with copies of %d x %d and %d x %d",
+			r0, r1, m, c0, c1, n, a.K, down.K, down.Count, turned.K, turned.Count))
+	}
+	if !checkPairs(r0, r1, c0, c1, a, b, u.W, n, Finish{}) {
+		return false
+	}
+	u.check(r1-r0, n, r0*n, n)
+	_ = down.Data[PanelSize(down.K, n)-1]
+	_ = turned.Data[PanelSize(turned.K, m)-1]
 	return true
 }
 

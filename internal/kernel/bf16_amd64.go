@@ -20,6 +20,9 @@ type pairCode struct {
 	down       func(rows, n int, dst *float32, ldd int, even, odd *float32, lds int)
 	downWhole  int
 	turned     func(blocks int, dst *float32, ldd int, src *float32, lds int)
+
+	merge   *[mergedAdam + 1][3]mergedPairStrip // by rule and registers across, one less; nil: no updates in products
+	scratch *scratchList
 }
 
 // pairDepth is the most pairs that a product goes through at a time; longer sums rest in C between equal parts.
@@ -33,6 +36,7 @@ func avx512BFloat16() *BFloat16 {
 	return (&pairCode{
 		lanes: 16, across: 3, rows: 8, work: 1 << 20, strip: avx512PairStrip,
 		along: avx512PairsAlong, alongWhole: 1, down: avx512PairsDown, downWhole: 1, turned: avx512PairsTurned,
+		merge: &avx512MergedPairs, scratch: avx512Strips().scratch,
 	}).kernels()
 }
 
@@ -53,7 +57,11 @@ func avx2BFloat16() *BFloat16 {
 }
 
 func (s *pairCode) kernels() *BFloat16 {
-	return &BFloat16{Along: s.pairsAlong, Down: s.pairsDown, Turned: s.pairsTurned, Multiply: s.multiply}
+	b := &BFloat16{Along: s.pairsAlong, Down: s.pairsDown, Turned: s.pairsTurned, Multiply: s.multiply}
+	if s.merge != nil {
+		b.Update = s.update
+	}
+	return b
 }
 
 //go:noinline

@@ -89,8 +89,16 @@ func (m *merging) band(i, rows int, a tiles) {
 	}
 }
 
-// of gives the assembly for an update, and its numbers in h; nil where there is none.
-func (s *mergedStrips) of(u *Update[float32], h *[mergedNumbers * 16]float32) *[3]mergedStrip {
+// Rules that the assembly knows.
+const (
+	mergedNone = iota
+	mergedSGD
+	mergedMomentum
+	mergedAdam
+)
+
+// merged is the rule of an update, with its numbers in h.
+func merged(u *Update[float32], h *[mergedNumbers * 16]float32) int {
 	set := func(numbers ...float64) {
 		for i, x := range numbers {
 			for j := range 16 {
@@ -102,16 +110,29 @@ func (s *mergedStrips) of(u *Update[float32], h *[mergedNumbers * 16]float32) *[
 	case u.Adam != nil:
 		a := u.Adam
 		if !a.Usual() {
-			return nil
+			return mergedNone
 		}
 		set(a.Scale, a.Decay, 1-a.Decoupled, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.LR/a.Correction1, 1/sqrt(a.Correction2), a.Eps)
-		return &s.adam
+		return mergedAdam
 	case u.SGD != nil:
 		set(u.SGD.Scale, u.SGD.Decay, u.SGD.LR)
-		return &s.sgd
+		return mergedSGD
 	case u.Momentum.Usual():
 		set(u.Momentum.Scale, u.Momentum.Decay, u.Momentum.LR, u.Momentum.Mu)
+		return mergedMomentum
+	}
+	return mergedNone
+}
+
+// of gives the assembly for an update, and its numbers in h; nil where there is none.
+func (s *mergedStrips) of(u *Update[float32], h *[mergedNumbers * 16]float32) *[3]mergedStrip {
+	switch merged(u, h) {
+	case mergedSGD:
+		return &s.sgd
+	case mergedMomentum:
 		return &s.momentum
+	case mergedAdam:
+		return &s.adam
 	}
 	return nil
 }

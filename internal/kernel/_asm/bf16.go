@@ -26,6 +26,7 @@ func (t *target) bfloat16() {
 	t.pairsTurned()
 	if t.wide() {
 		t.pairLimit()
+		t.mergedPairs()
 	}
 }
 

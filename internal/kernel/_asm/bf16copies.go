@@ -120,16 +120,13 @@ func (t *target) pairsDown() {
 	r := t.regs
 	var last mask
 	if t.wide() {
-		tail, index := GP64(), GLOBL("interleave", attr.RODATA|attr.NOPTR)
+		tail := GP64()
 		MOVQ(n, tail)
 		DECQ(tail)
 		ANDQ(U8(15), tail)
 		INCQ(tail)
 		last = t.mask(tail, nil)
-		for i := range 32 {
-			DATA(2*i, U16(i/2+i%2*16))
-		}
-		VMOVUPS(index, r[2])
+		VMOVUPS(t.interleave(), r[2])
 	}
 	Label("row")
 	at, left := GP64(), GP64()
@@ -172,6 +169,19 @@ func (t *target) pairsDown() {
 	DECQ(rows)
 	JNZ(LabelRef("row"))
 	t.end()
+}
+
+// interleaved is the order of words in which the two halves of a register make pairs.
+var interleaved Mem
+
+func (t *target) interleave() Mem {
+	if interleaved.Base == nil {
+		interleaved = GLOBL("interleave", attr.RODATA|attr.NOPTR)
+		for i := range 32 {
+			DATA(2*i, U16(i/2+i%2*16))
+		}
+	}
+	return interleaved
 }
 
 // pairsTurned writes the function that makes pairs of neighbors in some rows and transposes them.

@@ -119,6 +119,8 @@ type mergedCode struct {
 	far                    Register // eight rows of weights
 	state                  []Register
 	sums, rows, nums, free []Register // rows of B, numbers of A; those two are free between products
+
+	form func() // adds one product to each sum
 }
 
 func (u *mergedCode) number(i int) Mem { return Mem{Base: u.h, Disp: 64 * i} }
@@ -149,6 +151,7 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	u.a, u.b, u.k, u.far = GP64(), GP64(), GP64(), GP64()
 	MOVQ(u.ldw, u.far)
 	SHLQ(U8(3), u.far)
+	u.form = u.product
 
 	Label("tile")
 	MOVQ(t.argument("a"), u.a)
@@ -160,6 +163,11 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	CMPQ(t.argument("pending"), U8(0))
 	JE(LabelRef("rest"))
 	u.update("beside", true)
+	// what is left of k
+	MOVQ(t.argument("between"), u.gradients)
+	IMUL3Q(U32(t.rows*width), u.gradients, u.gradients)
+	MOVQ(t.argument("k"), u.k)
+	SUBQ(u.gradients, u.k)
 	Label("rest") // of the products; u.k is how many
 	TESTQ(u.k, u.k)
 	JZ(LabelRef("formed"))
@@ -216,13 +224,18 @@ func (u *mergedCode) update(name string, products bool) {
 	Label(name + "decay")
 	u.updateRows(name+"decay", products, true)
 	Label(name + "done")
-	if products {
-		// what is left of k
-		MOVQ(u.t.argument("between"), u.gradients)
-		IMUL3Q(U32(u.t.rows*u.width), u.gradients, u.gradients)
-		MOVQ(u.t.argument("k"), u.k)
-		SUBQ(u.gradients, u.k)
-	}
+}
+
+// between forms some products.
+func (u *mergedCode) between(loop string) {
+	MOVQ(u.t.argument("between"), u.k)
+	TESTQ(u.k, u.k)
+	JZ(LabelRef(loop + "none"))
+	Label(loop)
+	u.form()
+	DECQ(u.k)
+	JNZ(LabelRef(loop))
+	Label(loop + "none")
 }
 
 func (u *mergedCode) updateRows(name string, products, decay bool) {
@@ -231,15 +244,7 @@ func (u *mergedCode) updateRows(name string, products, decay bool) {
 	Label(name + "row")
 	for v := range u.width {
 		if products {
-			loop := fmt.Sprint(name, "between", v)
-			MOVQ(u.t.argument("between"), u.k)
-			TESTQ(u.k, u.k)
-			JZ(LabelRef(loop + "none"))
-			Label(loop)
-			u.product()
-			DECQ(u.k)
-			JNZ(LabelRef(loop))
-			Label(loop + "none")
+			u.between(fmt.Sprint(name, "between", v))
 		}
 		at := func(p Register) Mem { return Mem{Base: p, Disp: v * u.t.bytes()} }
 		var places []Mem
