@@ -87,17 +87,17 @@ func (b *affineBFloat16) Pack(s *engine.Step[float32]) {
 // Forward implements [engine.Body].
 func (b *affineBFloat16) Forward(s *engine.Step[float32]) {
 	s.Each(bands(s.Rows, pairRows), (*affineRound)(b))
-	s.Each(blocksOf(s.Rows, b.units, b.inputs).pieces(), (*affineForwardBFloat16)(b))
+	s.Each(blocksOf(s.Rows, b.units, b.inputs, pairRows).pieces(), (*affineForwardBFloat16)(b))
 }
 
 // Backward implements [engine.Body].
 func (b *affineBFloat16) Backward(s *engine.Step[float32]) {
 	s.Each(bands(s.Rows, pairRows), (*affineDeltaBFloat16)(b))
 	if s.GradIn[0] != nil {
-		s.Each(blocksOf(s.Rows, b.inputs, b.units).pieces(), (*affineInputBFloat16)(b))
+		s.Each(blocksOf(s.Rows, b.inputs, b.units, pairRows).pieces(), (*affineInputBFloat16)(b))
 	}
 	if s.GradIn[1] != nil {
-		s.Each(blocksOf(b.units, b.inputs, s.Rows).pieces(), (*affineWeightBFloat16)(b))
+		s.Each(blocksOf(b.units, b.inputs, s.Rows, kernel.Panel).pieces(), (*affineWeightBFloat16)(b))
 	}
 	if len(s.In) == 3 && s.GradIn[2] != nil {
 		s.Each(bands(b.units, biasColumns), (*affineBiasBFloat16)(b))
@@ -121,10 +121,15 @@ func bands(n, high int) int { return (n + high - 1) / high }
 // follow each other, so that it stays in a near cache.
 type blocks struct{ m, n, high int }
 
-func blocksOf(m, n, k int) blocks {
+// blocksOf makes pieces of a multiple of unit rows. A panel has one piece or an even number, equal but for rounding, so that two workers get the same.
+func blocksOf(m, n, k, unit int) blocks {
 	const least, most = 1 << 20, 1 << 24 // multiply-adds of a piece
 	work := min(max(m*n/32*k, least), most)
-	return blocks{m, n, bands(work/(min(n, kernel.Panel)*k)+1, kernel.Panel) * kernel.Panel}
+	parts := bands(m, bands(work/(min(n, kernel.Panel)*k)+1, kernel.Panel)*kernel.Panel)
+	if parts > 1 {
+		parts += parts % 2
+	}
+	return blocks{m, n, max(bands(bands(m, parts), unit), 1) * unit}
 }
 
 func (g blocks) pieces() int { return bands(g.m, g.high) * bands(g.n, kernel.Panel) }
@@ -161,7 +166,7 @@ func (b *affineRound) Do(s *engine.Step[float32], i int, _ []float32) {
 type affineForwardBFloat16 affineBFloat16
 
 func (b *affineForwardBFloat16) Do(s *engine.Step[float32], i int, _ []float32) {
-	r0, r1, c0, c1 := blocksOf(s.Rows, b.units, b.inputs).block(i)
+	r0, r1, c0, c1 := blocksOf(s.Rows, b.units, b.inputs, pairRows).block(i)
 	finish := kernel.Finish{Relu: b.relu}
 	if len(s.In) == 3 {
 		finish.Bias = s.In[2]
@@ -199,7 +204,7 @@ func (b *affineDeltaBFloat16) Do(s *engine.Step[float32], i int, _ []float32) {
 type affineInputBFloat16 affineBFloat16
 
 func (b *affineInputBFloat16) Do(s *engine.Step[float32], i int, _ []float32) {
-	r0, r1, c0, c1 := blocksOf(s.Rows, b.inputs, b.units).block(i)
+	r0, r1, c0, c1 := blocksOf(s.Rows, b.inputs, b.units, pairRows).block(i)
 	delta, _, _ := (*affineBFloat16)(b).forDelta(s)
 	_, w := (*affineBFloat16)(b).forWeights(s)
 	b.p.Multiply(r0, r1, c0, c1, delta, w, s.GradIn[0], b.inputs, kernel.Finish{Add: !s.First[0]})
@@ -209,7 +214,7 @@ func (b *affineInputBFloat16) Do(s *engine.Step[float32], i int, _ []float32) {
 type affineWeightBFloat16 affineBFloat16
 
 func (b *affineWeightBFloat16) Do(s *engine.Step[float32], i int, _ []float32) {
-	r0, r1, c0, c1 := blocksOf(b.units, b.inputs, s.Rows).block(i)
+	r0, r1, c0, c1 := blocksOf(b.units, b.inputs, s.Rows, kernel.Panel).block(i)
 	_, delta, x := (*affineBFloat16)(b).forDelta(s)
 	b.p.Multiply(r0, r1, c0, c1, delta, x, s.GradIn[1], b.inputs, kernel.Finish{Add: !s.First[1]})
 }

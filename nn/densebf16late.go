@@ -35,7 +35,7 @@ func (b *affineBFloat16) LatePieces(s *engine.Step[float32]) int {
 
 // lateBlocks is how the gradient is cut: a piece is one panel of δ and some columns, next to each other. So weights and state are read in few pages.
 func (b *affineBFloat16) lateBlocks(s *engine.Step[float32]) blocks {
-	return blocksOf(b.inputs, b.units, s.Rows)
+	return blocksOf(b.inputs, b.units, s.Rows, kernel.Panel)
 }
 
 // LateDo implements [engine.Later].

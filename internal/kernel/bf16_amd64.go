@@ -129,7 +129,7 @@ func (s *pairCode) column(r0, r1, j, w, p, k int, a, b Pairs, panel []float32, w
 		case ai == 0: // in a panel
 			ai = 1
 			m = min(m, Panel-i%Panel)
-		case i+m == r1 && m > s.rows: // the last tile by itself: what comes next is elsewhere
+		case i+m == a.Count && m > s.rows: // the last tile by itself: what comes next is elsewhere
 			m = (m - 1) / s.rows * s.rows
 		}
 		to := &c[i*ldc+j]
@@ -141,7 +141,7 @@ func (s *pairCode) column(r0, r1, j, w, p, k int, a, b Pairs, panel []float32, w
 		case f.Bias != nil:
 			from = &f.Bias[j]
 		}
-		near, step, back := s.nextOfA(i, r0, r1, p, k, a)
+		near, step, back := s.nextOfA(i, p, k, a)
 		far, apart := s.nextOfB(i, j, p, k, a.Count, b)
 		if far == nil {
 			far = &panel[0]
@@ -152,15 +152,15 @@ func (s *pairCode) column(r0, r1, j, w, p, k int, a, b Pairs, panel []float32, w
 }
 
 // nextOfA is what the tile at row i fetches of A while it is computed: the next tile, or as much of the next panel, which follows tile by tile. After
-// the last rows of a strip come the first ones again. A tile fetches step bytes further for each pair; the next one begins back bytes further.
-func (s *pairCode) nextOfA(i, r0, r1, p, k int, a Pairs) (x *float32, step, back int) {
+// the last rows come the first ones again. A tile fetches step bytes further for each pair; the next one begins back bytes further.
+func (s *pairCode) nextOfA(i, p, k int, a Pairs) (x *float32, step, back int) {
 	const pair = 32 // bytes of eight rows
 	next := i + Panel
 	if a.Stride != 0 {
 		next = i + s.rows
 	}
-	if next >= r1 {
-		next = r0
+	if next >= a.Count {
+		next = 0
 	}
 	row, ap := a.row(next)
 	switch {
