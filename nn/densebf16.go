@@ -9,8 +9,8 @@ import (
 // start from the bias where there is one. Weights, gradients, activations and all else stay float32.
 //
 // Each of the three sums over another dimension, and a product wants the numbers that it sums in pairs. So x, W and δ are rounded and rearranged
-// twice each, once a step and not once a piece: W when it has changed (Pack), x along its rows before the forward product, and x and δ once δ is
-// known. The pieces of a product then only multiply.
+// twice each, once a step and not once a piece: W when it has changed (Pack, or by the update itself: densebf16late.go), x along its rows before the
+// forward product, and x and δ once δ is known. The pieces of a product then only multiply.
 type affineBFloat16 struct {
 	affine        *affine[float32] // for what is not a product
 	p             *kernel.BFloat16
