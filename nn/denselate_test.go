@@ -105,7 +105,7 @@ func TestLateGradientsWantAPlainStep(t *testing.T) {
 
 // A layer's input is bounded before its gradient is formed late, unless the caller has said that it is.
 func TestLateGradientsWantBoundedInput(t *testing.T) {
-	p, b := latePlan(t, true, 40, 48, 96, 75)
+	p, b := latePlan(t, engine.Float32, true, 40, 48, 96, 75)
 	if len(p.Late()) == 0 {
 		t.Skip("kernels whose products have no updates")
 	}
