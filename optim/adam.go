@@ -112,6 +112,6 @@ func (b adamBody[T]) parameters(h *Hyper) kernel.Adam {
 	return kernel.Adam{
 		LR: h.LR, Scale: h.Scale, Decay: h.Decay, Decoupled: h.Shrink,
 		Beta1: b.a.Beta1, Beta2: b.a.Beta2, Correction1: h.correction1, Correction2: h.correction2,
-		Eps: max(b.a.Epsilon, smallest[T]()), EpsInside: b.a.Survey,
+		Eps: b.a.Epsilon, EpsInside: b.a.Survey,
 	}
 }

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func avx2SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx2SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2SGDStrip2(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -36,17 +36,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000006, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Y0
 	VMOVUPS      32(R9), Y1
@@ -71,22 +71,21 @@ besidebetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     128(DI), Y0, Y0
+	VMOVUPS    (BX), Y1
 	VSUBPS     Y0, Y1, Y1
 	VMOVUPS    Y1, (BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Y0
 	VMOVUPS      32(R9), Y1
@@ -111,33 +110,32 @@ besidebetween1:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 32(BX)(R11*1)
 	PREFETCHT0 32(BX)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     128(DI), Y0, Y0
+	VMOVUPS    32(BX), Y1
 	VSUBPS     Y0, Y1, Y1
 	VMOVUPS    Y1, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Y0
 	VMOVUPS      32(R9), Y1
@@ -162,24 +160,25 @@ besidedecaybetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y2
-	VADDPS     Y2, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMULPS     128(DI), Y0, Y0
-	VSUBPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y2
+	VSUBPS     Y0, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Y0
 	VMOVUPS      32(R9), Y1
@@ -204,23 +203,24 @@ besidedecaybetween1:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 32(BX)(R11*1)
 	PREFETCHT0 32(BX)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y2
-	VADDPS     Y2, Y0, Y0
+	VMOVUPS    32(BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMULPS     128(DI), Y0, Y0
-	VSUBPS     Y0, Y1, Y1
-	VMOVUPS    Y1, 32(BX)
+	VMOVUPS    32(BX), Y2
+	VSUBPS     Y0, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -279,69 +279,69 @@ formed:
 	ADDQ    R10, a+16(FP)
 	SUBQ    $0x06, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000006, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     128(DI), Y0, Y0
+	VMOVUPS    (BX), Y1
 	VSUBPS     Y0, Y1, Y1
 	VMOVUPS    Y1, (BX)
 	PREFETCHT1 32(BX)(R11*1)
 	PREFETCHT0 32(BX)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     128(DI), Y0, Y0
+	VMOVUPS    32(BX), Y1
 	VSUBPS     Y0, Y1, Y1
 	VMOVUPS    Y1, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y2
-	VADDPS     Y2, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMULPS     128(DI), Y0, Y0
-	VSUBPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y2
+	VSUBPS     Y0, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	PREFETCHT1 32(BX)(R11*1)
 	PREFETCHT0 32(BX)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y2
-	VADDPS     Y2, Y0, Y0
+	VMOVUPS    32(BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMULPS     128(DI), Y0, Y0
-	VSUBPS     Y0, Y1, Y1
-	VMOVUPS    Y1, 32(BX)
+	VMOVUPS    32(BX), Y2
+	VSUBPS     Y0, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx2SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2SGDStrip1(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -367,17 +367,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000006, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Y0
 	VBROADCASTSS (R8), Y1
@@ -395,33 +395,32 @@ besidebetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     128(DI), Y0, Y0
+	VMOVUPS    (BX), Y1
 	VSUBPS     Y0, Y1, Y1
 	VMOVUPS    Y1, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Y0
 	VBROADCASTSS (R8), Y1
@@ -439,23 +438,24 @@ besidedecaybetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y8
-	VADDPS     Y8, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMULPS     128(DI), Y0, Y0
-	VSUBPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y8
+	VSUBPS     Y0, Y8, Y8
+	VMOVUPS    Y8, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -501,51 +501,51 @@ formed:
 	ADDQ    R10, a+16(FP)
 	SUBQ    $0x06, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000006, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     128(DI), Y0, Y0
+	VMOVUPS    (BX), Y1
 	VSUBPS     Y0, Y1, Y1
 	VMOVUPS    Y1, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y8
-	VADDPS     Y8, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMULPS     128(DI), Y0, Y0
-	VSUBPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y8
+	VSUBPS     Y0, Y8, Y8
+	VMOVUPS    Y8, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx2MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2MomentumStrip2(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -578,17 +578,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000006, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Y0
 	VMOVUPS      32(R10), Y1
@@ -613,28 +613,28 @@ besidebetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (R8), Y2
-	VMULPS     192(DI), Y2, Y2
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (R8)
-	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (R8), Y1
+	VMULPS     192(DI), Y1, Y1
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (R8)
+	VMULPS     128(DI), Y1, Y1
+	VMOVUPS    (BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Y0
 	VMOVUPS      32(R10), Y1
@@ -659,40 +659,40 @@ besidebetween1:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 32(BX)(R12*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R12*1)
 	PREFETCHT0 32(R8)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    32(R8), Y2
-	VMULPS     192(DI), Y2, Y2
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, 32(R8)
-	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, 32(BX)
+	VMOVUPS    32(R8), Y1
+	VMULPS     192(DI), Y1, Y1
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, 32(R8)
+	VMULPS     128(DI), Y1, Y1
+	VMOVUPS    32(BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Y0
 	VMOVUPS      32(R10), Y1
@@ -717,30 +717,31 @@ besidedecaybetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y15
-	VADDPS     Y15, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMOVUPS    (R8), Y2
 	VMULPS     192(DI), Y2, Y2
 	VADDPS     Y0, Y2, Y2
 	VMOVUPS    Y2, (R8)
 	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y15
+	VSUBPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Y0
 	VMOVUPS      32(R10), Y1
@@ -765,30 +766,31 @@ besidedecaybetween1:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 32(BX)(R12*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R12*1)
 	PREFETCHT0 32(R8)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y15
-	VADDPS     Y15, Y0, Y0
+	VMOVUPS    32(BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMOVUPS    32(R8), Y2
 	VMULPS     192(DI), Y2, Y2
 	VADDPS     Y0, Y2, Y2
 	VMOVUPS    Y2, 32(R8)
 	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, 32(BX)
+	VMOVUPS    32(BX), Y15
+	VSUBPS     Y2, Y15, Y15
+	VMOVUPS    Y15, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -847,95 +849,97 @@ formed:
 	ADDQ    R11, a+16(FP)
 	SUBQ    $0x06, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000006, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (R8), Y2
-	VMULPS     192(DI), Y2, Y2
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (R8)
-	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (R8), Y1
+	VMULPS     192(DI), Y1, Y1
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (R8)
+	VMULPS     128(DI), Y1, Y1
+	VMOVUPS    (BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	PREFETCHT1 32(BX)(R12*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R12*1)
 	PREFETCHT0 32(R8)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    32(R8), Y2
-	VMULPS     192(DI), Y2, Y2
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, 32(R8)
-	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, 32(BX)
+	VMOVUPS    32(R8), Y1
+	VMULPS     192(DI), Y1, Y1
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, 32(R8)
+	VMULPS     128(DI), Y1, Y1
+	VMOVUPS    32(BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y15
-	VADDPS     Y15, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMOVUPS    (R8), Y2
 	VMULPS     192(DI), Y2, Y2
 	VADDPS     Y0, Y2, Y2
 	VMOVUPS    Y2, (R8)
 	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y15
+	VSUBPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (BX)
 	PREFETCHT1 32(BX)(R12*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R12*1)
 	PREFETCHT0 32(R8)(DX*1)
 	VMOVUPS    32(SI), Y0
-	VMOVUPS    32(BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y15
-	VADDPS     Y15, Y0, Y0
+	VMOVUPS    32(BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMOVUPS    32(R8), Y2
 	VMULPS     192(DI), Y2, Y2
 	VADDPS     Y0, Y2, Y2
 	VMOVUPS    Y2, 32(R8)
 	VMULPS     128(DI), Y2, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMOVUPS    Y1, 32(BX)
+	VMOVUPS    32(BX), Y15
+	VSUBPS     Y2, Y15, Y15
+	VMOVUPS    Y15, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx2MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2MomentumStrip1(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -962,17 +966,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000006, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Y0
 	VBROADCASTSS (R9), Y1
@@ -990,40 +994,40 @@ besidebetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (R8), Y8
-	VMULPS     192(DI), Y8, Y8
-	VADDPS     Y0, Y8, Y8
-	VMOVUPS    Y8, (R8)
-	VMULPS     128(DI), Y8, Y8
-	VSUBPS     Y8, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (R8), Y1
+	VMULPS     192(DI), Y1, Y1
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (R8)
+	VMULPS     128(DI), Y1, Y1
+	VMOVUPS    (BX), Y8
+	VSUBPS     Y1, Y8, Y8
+	VMOVUPS    Y8, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Y0
 	VBROADCASTSS (R9), Y1
@@ -1041,30 +1045,31 @@ besidedecaybetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y9
-	VADDPS     Y9, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMOVUPS    (R8), Y8
 	VMULPS     192(DI), Y8, Y8
 	VADDPS     Y0, Y8, Y8
 	VMOVUPS    Y8, (R8)
 	VMULPS     128(DI), Y8, Y8
-	VSUBPS     Y8, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y9
+	VSUBPS     Y8, Y9, Y9
+	VMOVUPS    Y9, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -1110,65 +1115,66 @@ formed:
 	ADDQ    R11, a+16(FP)
 	SUBQ    $0x06, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000006, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (R8), Y8
-	VMULPS     192(DI), Y8, Y8
-	VADDPS     Y0, Y8, Y8
-	VMOVUPS    Y8, (R8)
-	VMULPS     128(DI), Y8, Y8
-	VSUBPS     Y8, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (R8), Y1
+	VMULPS     192(DI), Y1, Y1
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (R8)
+	VMULPS     128(DI), Y1, Y1
+	VMOVUPS    (BX), Y8
+	VSUBPS     Y1, Y8, Y8
+	VMOVUPS    Y8, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Y0
-	VMOVUPS    (BX), Y1
 	VMULPS     (DI), Y0, Y0
-	VMULPS     64(DI), Y1, Y9
-	VADDPS     Y9, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
 	VMOVUPS    (R8), Y8
 	VMULPS     192(DI), Y8, Y8
 	VADDPS     Y0, Y8, Y8
 	VMOVUPS    Y8, (R8)
 	VMULPS     128(DI), Y8, Y8
-	VSUBPS     Y8, Y1, Y1
-	VMOVUPS    Y1, (BX)
+	VMOVUPS    (BX), Y9
+	VSUBPS     Y8, Y9, Y9
+	VMOVUPS    Y9, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx2AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2AdamStrip2(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -1202,17 +1208,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000006, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Y0
 	VMOVUPS      32(R11), Y1
@@ -1237,9 +1245,9 @@ besidebetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1249,30 +1257,28 @@ besidebetween0none:
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
-	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, (R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
-	VMOVUPS    (BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
-	VMOVUPS    Y15, (BX)
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Y0
 	VMOVUPS      32(R11), Y1
@@ -1297,9 +1303,9 @@ besidebetween1:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 32(BX)(R13*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R13*1)
@@ -1309,43 +1315,41 @@ besidebetween1none:
 	VMOVUPS    32(SI), Y0
 	VMULPS     (DI), Y0, Y0
 	VMOVUPS    32(R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, 32(R8)
-	VMOVUPS    32(R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    32(R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
-	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, 32(R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
-	VMOVUPS    32(BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
-	VMOVUPS    Y15, 32(BX)
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, 32(R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    32(BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Y0
 	VMOVUPS      32(R11), Y1
@@ -1370,9 +1374,9 @@ besidedecaybetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1381,35 +1385,30 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VMULPS     64(DI), Y15, Y15
-	VADDPS     Y15, Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
-	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, (R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
-	VMOVUPS    (BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
-	VMOVUPS    Y15, (BX)
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y2
+	VMULPS     128(DI), Y2, Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Y0
 	VMOVUPS      32(R11), Y1
@@ -1434,9 +1433,9 @@ besidedecaybetween1:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 32(BX)(R13*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R13*1)
@@ -1445,36 +1444,170 @@ besidedecaybetween1none:
 	PREFETCHT0 32(R9)(DX*1)
 	VMOVUPS    32(SI), Y0
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    32(BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VMULPS     64(DI), Y15, Y15
-	VADDPS     Y15, Y0, Y0
 	VMOVUPS    32(R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, 32(R8)
-	VMOVUPS    32(R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    32(R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, 32(R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    32(BX), Y2
+	VMULPS     128(DI), Y2, Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
+	ADDQ       $0x00000040, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000006, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Y0
+	VMOVUPS      32(R11), Y1
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 16(R10), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 20(R10), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Y0
+	VMULPS     (DI), Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     128(DI), Y1, Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    (R8), Y2
+	VSUBPS     Y2, Y0, Y15
+	VMULPS     192(DI), Y15, Y15
 	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, 32(R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
+	VMOVUPS    Y2, (R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y1
+	VSUBPS     Y1, Y0, Y15
+	VMULPS     256(DI), Y15, Y15
+	VADDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, (R9)
+	VSQRTPS    Y1, Y1
+	VADDPS     384(DI), Y1, Y1
+	VDIVPS     Y1, Y2, Y2
+	VMULPS     320(DI), Y2, Y2
+	VMOVUPS    (BX), Y15
+	VMULPS     128(DI), Y15, Y15
+	VSUBPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (BX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between1none
+
+beside2between1:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Y0
+	VMOVUPS      32(R11), Y1
+	VBROADCASTSS (R10), Y2
+	VFMADD231PS  Y0, Y2, Y3
+	VFMADD231PS  Y1, Y2, Y4
+	VBROADCASTSS 4(R10), Y2
+	VFMADD231PS  Y0, Y2, Y5
+	VFMADD231PS  Y1, Y2, Y6
+	VBROADCASTSS 8(R10), Y2
+	VFMADD231PS  Y0, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y8
+	VBROADCASTSS 12(R10), Y2
+	VFMADD231PS  Y0, Y2, Y9
+	VFMADD231PS  Y1, Y2, Y10
+	VBROADCASTSS 16(R10), Y2
+	VFMADD231PS  Y0, Y2, Y11
+	VFMADD231PS  Y1, Y2, Y12
+	VBROADCASTSS 20(R10), Y2
+	VFMADD231PS  Y0, Y2, Y13
+	VFMADD231PS  Y1, Y2, Y14
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between1
+
+beside2between1none:
+	PREFETCHT1 32(BX)(R13*1)
+	PREFETCHT0 32(BX)(DX*1)
+	PREFETCHT1 32(R8)(R13*1)
+	PREFETCHT0 32(R8)(DX*1)
+	PREFETCHT1 32(R9)(R13*1)
+	PREFETCHT0 32(R9)(DX*1)
+	VMOVUPS    32(SI), Y0
+	VMULPS     (DI), Y0, Y0
+	VMOVUPS    32(BX), Y1
+	VMULPS     128(DI), Y1, Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    32(R8), Y2
+	VSUBPS     Y2, Y0, Y15
+	VMULPS     192(DI), Y15, Y15
+	VADDPS     Y15, Y2, Y2
+	VMOVUPS    Y2, 32(R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    32(R9), Y1
+	VSUBPS     Y1, Y0, Y15
+	VMULPS     256(DI), Y15, Y15
+	VADDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(R9)
+	VSQRTPS    Y1, Y1
+	VADDPS     384(DI), Y1, Y1
+	VDIVPS     Y1, Y2, Y2
+	VMULPS     320(DI), Y2, Y2
 	VMOVUPS    32(BX), Y15
 	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
+	VSUBPS     Y2, Y15, Y15
 	VMOVUPS    Y15, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside2row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -1533,12 +1666,14 @@ formed:
 	ADDQ    R12, a+16(FP)
 	SUBQ    $0x06, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000006, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1548,25 +1683,23 @@ alonerow:
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
-	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, (R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
-	VMOVUPS    (BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
-	VMOVUPS    Y15, (BX)
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, (BX)
 	PREFETCHT1 32(BX)(R13*1)
 	PREFETCHT0 32(BX)(DX*1)
 	PREFETCHT1 32(R8)(R13*1)
@@ -1576,38 +1709,36 @@ alonerow:
 	VMOVUPS    32(SI), Y0
 	VMULPS     (DI), Y0, Y0
 	VMOVUPS    32(R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, 32(R8)
-	VMOVUPS    32(R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    32(R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
-	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, 32(R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
-	VMOVUPS    32(BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
-	VMOVUPS    Y15, 32(BX)
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, 32(R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    32(BX), Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1616,29 +1747,95 @@ alonedecayrow:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VMULPS     64(DI), Y15, Y15
-	VADDPS     Y15, Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y15
-	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y2
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y15
+	VSUBPS     Y15, Y0, Y2
 	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, (R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y2
+	VMULPS     128(DI), Y2, Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, (BX)
+	PREFETCHT1 32(BX)(R13*1)
+	PREFETCHT0 32(BX)(DX*1)
+	PREFETCHT1 32(R8)(R13*1)
+	PREFETCHT0 32(R8)(DX*1)
+	PREFETCHT1 32(R9)(R13*1)
+	PREFETCHT0 32(R9)(DX*1)
+	VMOVUPS    32(SI), Y0
+	VMULPS     (DI), Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VSUBPS     Y1, Y0, Y2
+	VMULPS     192(DI), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, 32(R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    32(R9), Y15
+	VSUBPS     Y15, Y0, Y2
+	VMULPS     256(DI), Y2, Y2
+	VADDPS     Y2, Y15, Y15
+	VMOVUPS    Y15, 32(R9)
+	VSQRTPS    Y15, Y15
+	VADDPS     384(DI), Y15, Y15
+	VDIVPS     Y15, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    32(BX), Y2
+	VMULPS     128(DI), Y2, Y2
+	VSUBPS     Y1, Y2, Y2
+	VMOVUPS    Y2, 32(BX)
+	ADDQ       $0x00000040, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000006, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Y0
+	VMULPS     (DI), Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     128(DI), Y1, Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    (R8), Y2
+	VSUBPS     Y2, Y0, Y15
+	VMULPS     192(DI), Y15, Y15
 	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, (R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
+	VMOVUPS    Y2, (R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y1
+	VSUBPS     Y1, Y0, Y15
+	VMULPS     256(DI), Y15, Y15
+	VADDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, (R9)
+	VSQRTPS    Y1, Y1
+	VADDPS     384(DI), Y1, Y1
+	VDIVPS     Y1, Y2, Y2
+	VMULPS     320(DI), Y2, Y2
 	VMOVUPS    (BX), Y15
 	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
+	VSUBPS     Y2, Y15, Y15
 	VMOVUPS    Y15, (BX)
 	PREFETCHT1 32(BX)(R13*1)
 	PREFETCHT0 32(BX)(DX*1)
@@ -1648,42 +1845,41 @@ alonedecayrow:
 	PREFETCHT0 32(R9)(DX*1)
 	VMOVUPS    32(SI), Y0
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    32(BX), Y15
-	VMULPS     128(DI), Y15, Y15
-	VMULPS     64(DI), Y15, Y15
-	VADDPS     Y15, Y0, Y0
-	VMOVUPS    32(R8), Y1
-	VSUBPS     Y1, Y0, Y15
+	VMOVUPS    32(BX), Y1
+	VMULPS     128(DI), Y1, Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    32(R8), Y2
+	VSUBPS     Y2, Y0, Y15
 	VMULPS     192(DI), Y15, Y15
-	VADDPS     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(R8)
-	VMOVUPS    32(R9), Y2
-	VMULPS     256(DI), Y2, Y2
-	VMULPS     320(DI), Y0, Y15
-	VMULPS     Y0, Y15, Y15
 	VADDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, 32(R9)
-	VSQRTPS    Y2, Y2
-	VMULPS     448(DI), Y2, Y2
-	VADDPS     512(DI), Y2, Y2
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y2, Y1, Y1
+	VMOVUPS    Y2, 32(R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    32(R9), Y1
+	VSUBPS     Y1, Y0, Y15
+	VMULPS     256(DI), Y15, Y15
+	VADDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(R9)
+	VSQRTPS    Y1, Y1
+	VADDPS     384(DI), Y1, Y1
+	VDIVPS     Y1, Y2, Y2
+	VMULPS     320(DI), Y2, Y2
 	VMOVUPS    32(BX), Y15
 	VMULPS     128(DI), Y15, Y15
-	VSUBPS     Y1, Y15, Y15
+	VSUBPS     Y2, Y15, Y15
 	VMOVUPS    Y15, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx2AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2AdamStrip1(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -1711,17 +1907,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000006, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Y0
 	VBROADCASTSS (R10), Y1
@@ -1739,9 +1937,9 @@ besidebetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1751,43 +1949,41 @@ besidebetween0none:
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y9
-	VMULPS     192(DI), Y9, Y9
-	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y1, Y0, Y8
+	VMULPS     192(DI), Y8, Y8
+	VADDPS     Y8, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y8
-	VMULPS     256(DI), Y8, Y8
-	VMULPS     320(DI), Y0, Y9
-	VMULPS     Y0, Y9, Y9
-	VADDPS     Y9, Y8, Y8
-	VMOVUPS    Y8, (R9)
-	VSQRTPS    Y8, Y8
-	VMULPS     448(DI), Y8, Y8
-	VADDPS     512(DI), Y8, Y8
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y8, Y1, Y1
-	VMOVUPS    (BX), Y9
-	VMULPS     128(DI), Y9, Y9
-	VSUBPS     Y1, Y9, Y9
-	VMOVUPS    Y9, (BX)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y9
+	VSUBPS     Y9, Y0, Y10
+	VMULPS     256(DI), Y10, Y10
+	VADDPS     Y10, Y9, Y9
+	VMOVUPS    Y9, (R9)
+	VSQRTPS    Y9, Y9
+	VADDPS     384(DI), Y9, Y9
+	VDIVPS     Y9, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y11
+	VSUBPS     Y1, Y11, Y11
+	VMOVUPS    Y11, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Y0
 	VBROADCASTSS (R10), Y1
@@ -1805,9 +2001,9 @@ besidedecaybetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1816,36 +2012,100 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (BX), Y9
-	VMULPS     128(DI), Y9, Y9
-	VMULPS     64(DI), Y9, Y9
-	VADDPS     Y9, Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y9
-	VMULPS     192(DI), Y9, Y9
-	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y1, Y0, Y8
+	VMULPS     192(DI), Y8, Y8
+	VADDPS     Y8, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y8
-	VMULPS     256(DI), Y8, Y8
-	VMULPS     320(DI), Y0, Y9
-	VMULPS     Y0, Y9, Y9
-	VADDPS     Y9, Y8, Y8
-	VMOVUPS    Y8, (R9)
-	VSQRTPS    Y8, Y8
-	VMULPS     448(DI), Y8, Y8
-	VADDPS     512(DI), Y8, Y8
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y8, Y1, Y1
-	VMOVUPS    (BX), Y9
-	VMULPS     128(DI), Y9, Y9
-	VSUBPS     Y1, Y9, Y9
-	VMOVUPS    Y9, (BX)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y9
+	VSUBPS     Y9, Y0, Y10
+	VMULPS     256(DI), Y10, Y10
+	VADDPS     Y10, Y9, Y9
+	VMOVUPS    Y9, (R9)
+	VSQRTPS    Y9, Y9
+	VADDPS     384(DI), Y9, Y9
+	VDIVPS     Y9, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y11
+	VMULPS     128(DI), Y11, Y11
+	VSUBPS     Y1, Y11, Y11
+	VMOVUPS    Y11, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000006, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Y0
+	VBROADCASTSS (R10), Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS 4(R10), Y1
+	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS 8(R10), Y1
+	VFMADD231PS  Y0, Y1, Y4
+	VBROADCASTSS 12(R10), Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VBROADCASTSS 16(R10), Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VBROADCASTSS 20(R10), Y1
+	VFMADD231PS  Y0, Y1, Y7
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Y0
+	VMULPS     (DI), Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     128(DI), Y1, Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    (R8), Y8
+	VSUBPS     Y8, Y0, Y9
+	VMULPS     192(DI), Y9, Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y10
+	VSUBPS     Y10, Y0, Y11
+	VMULPS     256(DI), Y11, Y11
+	VADDPS     Y11, Y10, Y10
+	VMOVUPS    Y10, (R9)
+	VSQRTPS    Y10, Y10
+	VADDPS     384(DI), Y10, Y10
+	VDIVPS     Y10, Y8, Y8
+	VMULPS     320(DI), Y8, Y8
+	VMOVUPS    (BX), Y12
+	VMULPS     128(DI), Y12, Y12
+	VSUBPS     Y8, Y12, Y12
+	VMOVUPS    Y12, (BX)
+	ADDQ       $0x00000020, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -1891,12 +2151,14 @@ formed:
 	ADDQ    R12, a+16(FP)
 	SUBQ    $0x06, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000006, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1906,38 +2168,36 @@ alonerow:
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y9
-	VMULPS     192(DI), Y9, Y9
-	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y1, Y0, Y8
+	VMULPS     192(DI), Y8, Y8
+	VADDPS     Y8, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y8
-	VMULPS     256(DI), Y8, Y8
-	VMULPS     320(DI), Y0, Y9
-	VMULPS     Y0, Y9, Y9
-	VADDPS     Y9, Y8, Y8
-	VMOVUPS    Y8, (R9)
-	VSQRTPS    Y8, Y8
-	VMULPS     448(DI), Y8, Y8
-	VADDPS     512(DI), Y8, Y8
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y8, Y1, Y1
-	VMOVUPS    (BX), Y9
-	VMULPS     128(DI), Y9, Y9
-	VSUBPS     Y1, Y9, Y9
-	VMOVUPS    Y9, (BX)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y9
+	VSUBPS     Y9, Y0, Y10
+	VMULPS     256(DI), Y10, Y10
+	VADDPS     Y10, Y9, Y9
+	VMOVUPS    Y9, (R9)
+	VSQRTPS    Y9, Y9
+	VADDPS     384(DI), Y9, Y9
+	VDIVPS     Y9, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y11
+	VSUBPS     Y1, Y11, Y11
+	VMOVUPS    Y11, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000006, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -1946,36 +2206,75 @@ alonedecayrow:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Y0
 	VMULPS     (DI), Y0, Y0
-	VMOVUPS    (BX), Y9
-	VMULPS     128(DI), Y9, Y9
-	VMULPS     64(DI), Y9, Y9
-	VADDPS     Y9, Y0, Y0
 	VMOVUPS    (R8), Y1
-	VSUBPS     Y1, Y0, Y9
-	VMULPS     192(DI), Y9, Y9
-	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y1, Y0, Y8
+	VMULPS     192(DI), Y8, Y8
+	VADDPS     Y8, Y1, Y1
 	VMOVUPS    Y1, (R8)
-	VMOVUPS    (R9), Y8
-	VMULPS     256(DI), Y8, Y8
-	VMULPS     320(DI), Y0, Y9
-	VMULPS     Y0, Y9, Y9
-	VADDPS     Y9, Y8, Y8
-	VMOVUPS    Y8, (R9)
-	VSQRTPS    Y8, Y8
-	VMULPS     448(DI), Y8, Y8
-	VADDPS     512(DI), Y8, Y8
-	VMULPS     384(DI), Y1, Y1
-	VDIVPS     Y8, Y1, Y1
-	VMOVUPS    (BX), Y9
-	VMULPS     128(DI), Y9, Y9
-	VSUBPS     Y1, Y9, Y9
-	VMOVUPS    Y9, (BX)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y9
+	VSUBPS     Y9, Y0, Y10
+	VMULPS     256(DI), Y10, Y10
+	VADDPS     Y10, Y9, Y9
+	VMOVUPS    Y9, (R9)
+	VSQRTPS    Y9, Y9
+	VADDPS     384(DI), Y9, Y9
+	VDIVPS     Y9, Y1, Y1
+	VMULPS     320(DI), Y1, Y1
+	VMOVUPS    (BX), Y11
+	VMULPS     128(DI), Y11, Y11
+	VSUBPS     Y1, Y11, Y11
+	VMOVUPS    Y11, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000006, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Y0
+	VMULPS     (DI), Y0, Y0
+	VMOVUPS    (BX), Y1
+	VMULPS     128(DI), Y1, Y1
+	VMULPS     64(DI), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    (R8), Y8
+	VSUBPS     Y8, Y0, Y9
+	VMULPS     192(DI), Y9, Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (R8)
+	VMULPS     Y0, Y0, Y0
+	VMOVUPS    (R9), Y10
+	VSUBPS     Y10, Y0, Y11
+	VMULPS     256(DI), Y11, Y11
+	VADDPS     Y11, Y10, Y10
+	VMOVUPS    Y10, (R9)
+	VSQRTPS    Y10, Y10
+	VADDPS     384(DI), Y10, Y10
+	VDIVPS     Y10, Y8, Y8
+	VMULPS     320(DI), Y8, Y8
+	VMOVUPS    (BX), Y12
+	VMULPS     128(DI), Y12, Y12
+	VSUBPS     Y8, Y12, Y12
+	VMOVUPS    Y12, (BX)
+	ADDQ       $0x00000020, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER

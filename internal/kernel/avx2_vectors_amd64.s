@@ -7320,96 +7320,90 @@ end:
 // func avx2SGD(n int, w *float32, grad *float32, lr float32, scale float32, decay float32, flags int)
 // Requires: AVX, MMX+
 TEXT ·avx2SGD(SB), NOSPLIT, $0-48
-	MOVQ         w+8(FP), AX
-	MOVQ         grad+16(FP), CX
-	MOVQ         flags+40(FP), DX
-	ANDQ         $0x01, DX
+	MOVQ         n+0(FP), AX
 	VBROADCASTSS scale+28(FP), Y0
 	VBROADCASTSS lr+24(FP), Y1
 	VBROADCASTSS decay+32(FP), Y2
-	MOVQ         n+0(FP), BX
+	MOVQ         flags+40(FP), CX
+	ANDQ         $0x01, CX
+	MOVQ         w+8(FP), DX
+	MOVQ         grad+16(FP), BX
 	MOVQ         flags+40(FP), SI
 	CMPQ         SI, $0x00
 	JNE          otherwise
-	XORQ         DX, DX
+	XORQ         CX, CX
 
 usualseveral:
-	CMPQ       BX, $0x00000020
+	CMPQ       AX, $0x00000020
 	JLT        usualone
-	TESTQ      $0x00000fff, DX
+	TESTQ      $0x00000fff, CX
 	JNZ        page00000001
-	LEAQ       63488(AX)(DX*1), SI
+	LEAQ       63488(DX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
+	LEAQ       63488(BX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
 page00000001:
-	VMOVUPS (AX)(DX*1), Y2
-	VMOVUPS (CX)(DX*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DX*1)
-	VMOVUPS 32(AX)(DX*1), Y2
-	VMOVUPS 32(CX)(DX*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, 32(AX)(DX*1)
-	VMOVUPS 64(AX)(DX*1), Y2
-	VMOVUPS 64(CX)(DX*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, 64(AX)(DX*1)
-	VMOVUPS 96(AX)(DX*1), Y2
-	VMOVUPS 96(CX)(DX*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, 96(AX)(DX*1)
-	ADDQ    $0x00000080, DX
-	SUBQ    $0x00000020, BX
+	VMOVUPS (BX)(CX*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS (DX)(CX*1), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(CX*1)
+	VMOVUPS 32(BX)(CX*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS 32(DX)(CX*1), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(DX)(CX*1)
+	VMOVUPS 64(BX)(CX*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS 64(DX)(CX*1), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(DX)(CX*1)
+	VMOVUPS 96(BX)(CX*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS 96(DX)(CX*1), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, 96(DX)(CX*1)
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x00000020, AX
 	JMP     usualseveral
 
 usualone:
-	CMPQ       BX, $0x08
+	CMPQ       AX, $0x08
 	JLT        usualpart
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000009
-	LEAQ       63488(AX)(DX*1), SI
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000005
+	LEAQ       63488(DX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
+	LEAQ       63488(BX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
-page00000009:
-	VMOVUPS (AX)(DX*1), Y2
-	VMOVUPS (CX)(DX*1), Y3
-	VMULPS  Y0, Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DX*1)
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, BX
+page00000005:
+	VMOVUPS (BX)(CX*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS (DX)(CX*1), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(CX*1)
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, AX
 	JMP     usualone
 
 usualpart:
-	TESTQ      BX, BX
+	TESTQ      AX, AX
 	JZ         usualend
 	LEAQ       lanes<>+32(SB), SI
-	SHLQ       $0x02, BX
-	SUBQ       BX, SI
-	VMOVUPS    (SI), Y2
-	VMASKMOVPS (AX)(DX*1), Y2, Y3
-	VMASKMOVPS (CX)(DX*1), Y2, Y4
-	VMULPS     Y0, Y4, Y4
-	VMULPS     Y1, Y4, Y4
-	VSUBPS     Y4, Y3, Y3
-	VMASKMOVPS Y3, Y2, (AX)(DX*1)
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    (SI), Y1
+	VMASKMOVPS (BX)(CX*1), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS (DX)(CX*1), Y1, Y0
+	VSUBPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (DX)(CX*1)
 
 usualend:
 	VZEROUPPER
@@ -7419,53 +7413,63 @@ otherwise:
 	XORQ SI, SI
 
 otherone:
-	CMPQ       BX, $0x08
+	CMPQ       AX, $0x08
 	JLT        otherpart
 	TESTQ      $0x00000fff, SI
-	JNZ        page0000000d
-	LEAQ       63488(AX)(SI*1), DI
+	JNZ        page00000007
+	LEAQ       63488(DX)(SI*1), DI
 	ANDQ       $-4096, DI
 	PREFETCHT0 (DI)
-	LEAQ       63488(CX)(SI*1), DI
+	LEAQ       63488(BX)(SI*1), DI
 	ANDQ       $-4096, DI
 	PREFETCHT0 (DI)
 
-page0000000d:
-	VMOVUPS (AX)(SI*1), Y3
-	VMOVUPS (CX)(SI*1), Y4
-	VMULPS  Y0, Y4, Y4
-	TESTQ   DX, DX
-	JZ      decayed0000000e
-	VMULPS  Y2, Y3, Y5
-	VADDPS  Y5, Y4, Y4
+page00000007:
+	VMOVUPS (BX)(SI*1), Y3
+	VMULPS  Y0, Y3, Y3
+	TESTQ   CX, CX
+	JZ      end00000009
+	VMOVUPS (DX)(SI*1), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
 
-decayed0000000e:
-	VMULPS  Y1, Y4, Y4
-	VSUBPS  Y4, Y3, Y3
-	VMOVUPS Y3, (AX)(SI*1)
+end00000009:
+	TESTQ  CX, CX
+	JZ     end0000000b
+	VMULPS Y1, Y3, Y3
+
+end0000000b:
+	VMOVUPS (DX)(SI*1), Y4
+	VSUBPS  Y3, Y4, Y4
+	VMOVUPS Y4, (DX)(SI*1)
 	ADDQ    $0x20, SI
-	SUBQ    $0x08, BX
+	SUBQ    $0x08, AX
 	JMP     otherone
 
 otherpart:
-	TESTQ      BX, BX
+	TESTQ      AX, AX
 	JZ         otherend
 	LEAQ       lanes<>+32(SB), DI
-	SHLQ       $0x02, BX
-	SUBQ       BX, DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
 	VMOVUPS    (DI), Y3
-	VMASKMOVPS (AX)(SI*1), Y3, Y4
-	VMASKMOVPS (CX)(SI*1), Y3, Y5
-	VMULPS     Y0, Y5, Y5
-	TESTQ      DX, DX
-	JZ         decayed00000010
-	VMULPS     Y2, Y4, Y0
-	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS (BX)(SI*1), Y3, Y4
+	VMULPS     Y0, Y4, Y4
+	TESTQ      CX, CX
+	JZ         end0000000e
+	VMASKMOVPS (DX)(SI*1), Y3, Y0
+	VMULPS     Y2, Y0, Y0
+	VADDPS     Y0, Y4, Y4
 
-decayed00000010:
-	VMULPS     Y1, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMASKMOVPS Y4, Y3, (AX)(SI*1)
+end0000000e:
+	TESTQ  CX, CX
+	JZ     end00000010
+	VMULPS Y1, Y4, Y4
+
+end00000010:
+	VMASKMOVPS (DX)(SI*1), Y3, Y0
+	VSUBPS     Y4, Y0, Y0
+	VMASKMOVPS Y0, Y3, (DX)(SI*1)
 
 otherend:
 	VZEROUPPER
@@ -7474,135 +7478,134 @@ otherend:
 // func avx2Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)
 // Requires: AVX, MMX+
 TEXT ·avx2Momentum(SB), NOSPLIT, $0-64
-	MOVQ         w+8(FP), AX
-	MOVQ         grad+24(FP), CX
-	MOVQ         flags+56(FP), DX
-	ANDQ         $0x01, DX
-	MOVQ         v+16(FP), BX
-	MOVQ         flags+56(FP), SI
-	ANDQ         $0x02, SI
-	MOVQ         flags+56(FP), DI
-	ANDQ         $0x04, DI
+	MOVQ         n+0(FP), AX
 	VBROADCASTSS scale+32(FP), Y0
 	VBROADCASTSS mu+40(FP), Y1
 	VBROADCASTSS out+52(FP), Y2
 	VBROADCASTSS into+44(FP), Y3
 	VBROADCASTSS fresh+48(FP), Y4
 	VBROADCASTSS decay+36(FP), Y5
-	MOVQ         n+0(FP), R8
+	MOVQ         flags+56(FP), CX
+	ANDQ         $0x01, CX
+	MOVQ         flags+56(FP), DX
+	ANDQ         $0x02, DX
+	MOVQ         flags+56(FP), BX
+	ANDQ         $0x04, BX
+	MOVQ         w+8(FP), SI
+	MOVQ         v+16(FP), DI
+	MOVQ         grad+24(FP), R8
 	MOVQ         flags+56(FP), R9
 	CMPQ         R9, $0x04
 	JNE          otherwise
-	XORQ         DX, DX
+	XORQ         CX, CX
 
 usualseveral:
-	CMPQ       R8, $0x00000020
+	CMPQ       AX, $0x00000020
 	JLT        usualone
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000011
-	LEAQ       63488(AX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(BX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000001
+	LEAQ       63488(SI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(DI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R8)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
 
-page00000011:
-	VMOVUPS (AX)(DX*1), Y3
-	VMOVUPS (CX)(DX*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMOVUPS (BX)(DX*1), Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  Y4, Y5, Y5
-	VMOVUPS Y5, (BX)(DX*1)
-	VMULPS  Y2, Y5, Y5
-	VSUBPS  Y5, Y3, Y3
-	VMOVUPS Y3, (AX)(DX*1)
-	VMOVUPS 32(AX)(DX*1), Y3
-	VMOVUPS 32(CX)(DX*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMOVUPS 32(BX)(DX*1), Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  Y4, Y5, Y5
-	VMOVUPS Y5, 32(BX)(DX*1)
-	VMULPS  Y2, Y5, Y5
-	VSUBPS  Y5, Y3, Y3
-	VMOVUPS Y3, 32(AX)(DX*1)
-	VMOVUPS 64(AX)(DX*1), Y3
-	VMOVUPS 64(CX)(DX*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMOVUPS 64(BX)(DX*1), Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  Y4, Y5, Y5
-	VMOVUPS Y5, 64(BX)(DX*1)
-	VMULPS  Y2, Y5, Y5
-	VSUBPS  Y5, Y3, Y3
-	VMOVUPS Y3, 64(AX)(DX*1)
-	VMOVUPS 96(AX)(DX*1), Y3
-	VMOVUPS 96(CX)(DX*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMOVUPS 96(BX)(DX*1), Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  Y4, Y5, Y5
-	VMOVUPS Y5, 96(BX)(DX*1)
-	VMULPS  Y2, Y5, Y5
-	VSUBPS  Y5, Y3, Y3
-	VMOVUPS Y3, 96(AX)(DX*1)
-	ADDQ    $0x00000080, DX
-	SUBQ    $0x00000020, R8
+page00000001:
+	VMOVUPS (R8)(CX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (DI)(CX*1), Y4
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, (DI)(CX*1)
+	VMULPS  Y2, Y4, Y4
+	VMOVUPS (SI)(CX*1), Y3
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS Y3, (SI)(CX*1)
+	VMOVUPS 32(R8)(CX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 32(DI)(CX*1), Y4
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, 32(DI)(CX*1)
+	VMULPS  Y2, Y4, Y4
+	VMOVUPS 32(SI)(CX*1), Y3
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS Y3, 32(SI)(CX*1)
+	VMOVUPS 64(R8)(CX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 64(DI)(CX*1), Y4
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, 64(DI)(CX*1)
+	VMULPS  Y2, Y4, Y4
+	VMOVUPS 64(SI)(CX*1), Y3
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS Y3, 64(SI)(CX*1)
+	VMOVUPS 96(R8)(CX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 96(DI)(CX*1), Y4
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, 96(DI)(CX*1)
+	VMULPS  Y2, Y4, Y4
+	VMOVUPS 96(SI)(CX*1), Y3
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS Y3, 96(SI)(CX*1)
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x00000020, AX
 	JMP     usualseveral
 
 usualone:
-	CMPQ       R8, $0x08
+	CMPQ       AX, $0x08
 	JLT        usualpart
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000019
-	LEAQ       63488(AX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(BX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000005
+	LEAQ       63488(SI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(DI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R8)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
 
-page00000019:
-	VMOVUPS (AX)(DX*1), Y3
-	VMOVUPS (CX)(DX*1), Y4
-	VMULPS  Y0, Y4, Y4
-	VMOVUPS (BX)(DX*1), Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  Y4, Y5, Y5
-	VMOVUPS Y5, (BX)(DX*1)
-	VMULPS  Y2, Y5, Y5
-	VSUBPS  Y5, Y3, Y3
-	VMOVUPS Y3, (AX)(DX*1)
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, R8
+page00000005:
+	VMOVUPS (R8)(CX*1), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (DI)(CX*1), Y4
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, (DI)(CX*1)
+	VMULPS  Y2, Y4, Y4
+	VMOVUPS (SI)(CX*1), Y3
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS Y3, (SI)(CX*1)
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, AX
 	JMP     usualone
 
 usualpart:
-	TESTQ      R8, R8
+	TESTQ      AX, AX
 	JZ         usualend
-	LEAQ       lanes<>+32(SB), SI
-	MOVQ       R8, DI
-	SHLQ       $0x02, DI
-	SUBQ       DI, SI
-	VMOVUPS    (SI), Y3
-	VMASKMOVPS (AX)(DX*1), Y3, Y4
-	VMASKMOVPS (CX)(DX*1), Y3, Y5
-	VMULPS     Y0, Y5, Y5
-	VMASKMOVPS (BX)(DX*1), Y3, Y0
+	LEAQ       lanes<>+32(SB), DX
+	SHLQ       $0x02, AX
+	SUBQ       AX, DX
+	VMOVUPS    (DX), Y3
+	VMASKMOVPS (R8)(CX*1), Y3, Y4
+	VMULPS     Y0, Y4, Y4
+	VMASKMOVPS (DI)(CX*1), Y3, Y0
 	VMULPS     Y1, Y0, Y0
-	VADDPS     Y5, Y0, Y0
-	VMASKMOVPS Y0, Y3, (BX)(DX*1)
+	VADDPS     Y4, Y0, Y0
+	VMASKMOVPS Y0, Y3, (DI)(CX*1)
 	VMULPS     Y2, Y0, Y0
-	VSUBPS     Y0, Y4, Y4
-	VMASKMOVPS Y4, Y3, (AX)(DX*1)
+	VMASKMOVPS (SI)(CX*1), Y3, Y1
+	VSUBPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y3, (SI)(CX*1)
 
 usualend:
 	VZEROUPPER
@@ -7612,343 +7615,360 @@ otherwise:
 	XORQ R9, R9
 
 otherone:
-	CMPQ       R8, $0x08
+	CMPQ       AX, $0x08
 	JLT        otherpart
 	TESTQ      $0x00000fff, R9
-	JNZ        page0000001d
-	LEAQ       63488(AX)(R9*1), R10
+	JNZ        page00000007
+	LEAQ       63488(SI)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
-	LEAQ       63488(BX)(R9*1), R10
+	LEAQ       63488(DI)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
-	LEAQ       63488(CX)(R9*1), R10
+	LEAQ       63488(R8)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
 
-page0000001d:
-	VMOVUPS (AX)(R9*1), Y6
-	VMOVUPS (CX)(R9*1), Y7
-	VMULPS  Y0, Y7, Y7
-	TESTQ   DX, DX
-	JZ      decayed0000001e
-	VMULPS  Y5, Y6, Y8
+page00000007:
+	VMOVUPS (R8)(R9*1), Y6
+	VMULPS  Y0, Y6, Y6
+	TESTQ   CX, CX
+	JZ      end00000009
+	VMOVUPS (SI)(R9*1), Y7
+	VMULPS  Y5, Y7, Y7
+	VADDPS  Y7, Y6, Y6
+
+end00000009:
+	VMOVUPS (DI)(R9*1), Y7
+	VMULPS  Y1, Y7, Y7
+	TESTQ   BX, BX
+	JNZ     ones0000000a
+	VMULPS  Y4, Y6, Y8
+	VMULPS  Y3, Y8, Y8
 	VADDPS  Y8, Y7, Y7
+	JMP     end0000000b
 
-decayed0000001e:
-	VMOVUPS (BX)(R9*1), Y8
-	VMULPS  Y1, Y8, Y8
-	VMOVAPS Y7, Y9
-	TESTQ   DI, DI
-	JNZ     whole0000001f
-	VMULPS  Y4, Y9, Y9
-	VMULPS  Y3, Y9, Y9
+ones0000000a:
+	VADDPS Y6, Y7, Y7
 
-whole0000001f:
-	VADDPS  Y9, Y8, Y8
-	VMOVUPS Y8, (BX)(R9*1)
-	TESTQ   SI, SI
-	JZ      plain00000020
-	VMULPS  Y3, Y7, Y7
-	VMULPS  Y1, Y8, Y8
-	VADDPS  Y8, Y7, Y8
+end0000000b:
+	VMOVUPS Y7, (DI)(R9*1)
+	TESTQ   DX, DX
+	JZ      end0000000d
+	VMULPS  Y3, Y6, Y6
+	VMULPS  Y1, Y7, Y7
+	VADDPS  Y7, Y6, Y7
 
-plain00000020:
-	VMULPS  Y2, Y8, Y8
-	VSUBPS  Y8, Y6, Y6
-	VMOVUPS Y6, (AX)(R9*1)
+end0000000d:
+	VMULPS  Y2, Y7, Y7
+	VMOVUPS (SI)(R9*1), Y6
+	VSUBPS  Y7, Y6, Y6
+	VMOVUPS Y6, (SI)(R9*1)
 	ADDQ    $0x20, R9
-	SUBQ    $0x08, R8
+	SUBQ    $0x08, AX
 	JMP     otherone
 
 otherpart:
-	TESTQ      R8, R8
+	TESTQ      AX, AX
 	JZ         otherend
 	LEAQ       lanes<>+32(SB), R10
-	SHLQ       $0x02, R8
-	SUBQ       R8, R10
+	SHLQ       $0x02, AX
+	SUBQ       AX, R10
 	VMOVUPS    (R10), Y6
-	VMASKMOVPS (AX)(R9*1), Y6, Y7
-	VMASKMOVPS (CX)(R9*1), Y6, Y8
-	VMULPS     Y0, Y8, Y8
+	VMASKMOVPS (R8)(R9*1), Y6, Y7
+	VMULPS     Y0, Y7, Y7
+	TESTQ      CX, CX
+	JZ         end00000010
+	VMASKMOVPS (SI)(R9*1), Y6, Y0
+	VMULPS     Y5, Y0, Y0
+	VADDPS     Y0, Y7, Y7
+
+end00000010:
+	VMASKMOVPS (DI)(R9*1), Y6, Y0
+	VMULPS     Y1, Y0, Y0
+	TESTQ      BX, BX
+	JNZ        ones00000011
+	VMULPS     Y4, Y7, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     Y4, Y0, Y0
+	JMP        end00000012
+
+ones00000011:
+	VADDPS Y7, Y0, Y0
+
+end00000012:
+	VMASKMOVPS Y0, Y6, (DI)(R9*1)
 	TESTQ      DX, DX
-	JZ         decayed00000022
-	VMULPS     Y5, Y7, Y0
-	VADDPS     Y0, Y8, Y8
-
-decayed00000022:
-	VMASKMOVPS (BX)(R9*1), Y6, Y0
+	JZ         end00000014
+	VMULPS     Y3, Y7, Y7
 	VMULPS     Y1, Y0, Y0
-	VMOVAPS    Y8, Y5
-	TESTQ      DI, DI
-	JNZ        whole00000023
-	VMULPS     Y4, Y5, Y5
-	VMULPS     Y3, Y5, Y5
+	VADDPS     Y0, Y7, Y0
 
-whole00000023:
-	VADDPS     Y5, Y0, Y0
-	VMASKMOVPS Y0, Y6, (BX)(R9*1)
-	TESTQ      SI, SI
-	JZ         plain00000024
-	VMULPS     Y3, Y8, Y8
-	VMULPS     Y1, Y0, Y0
-	VADDPS     Y0, Y8, Y0
-
-plain00000024:
+end00000014:
 	VMULPS     Y2, Y0, Y0
-	VSUBPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y6, (AX)(R9*1)
+	VMASKMOVPS (SI)(R9*1), Y6, Y1
+	VSUBPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y6, (SI)(R9*1)
 
 otherend:
 	VZEROUPPER
 	RET
 
-// func avx2Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
+// func avx2Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, eps float32, flags int)
 // Requires: AVX, MMX+
-TEXT ·avx2Adam(SB), NOSPLIT, $0-96
-	MOVQ         w+8(FP), AX
-	MOVQ         grad+32(FP), CX
-	MOVQ         flags+88(FP), DX
-	ANDQ         $0x01, DX
-	MOVQ         m+16(FP), BX
-	MOVQ         flags+88(FP), SI
-	ANDQ         $0x02, SI
-	MOVQ         flags+88(FP), DI
-	ANDQ         $0x04, DI
-	MOVQ         v+24(FP), R8
+TEXT ·avx2Adam(SB), NOSPLIT, $0-88
+	MOVQ         n+0(FP), AX
 	VBROADCASTSS scale+40(FP), Y0
-	VBROADCASTSS beta2+60(FP), Y1
+	VBROADCASTSS fresh1+56(FP), Y1
 	VBROADCASTSS fresh2+64(FP), Y2
-	VBROADCASTSS fresh1+56(FP), Y3
-	VBROADCASTSS rise+72(FP), Y4
-	VBROADCASTSS step+68(FP), Y5
-	MOVQ         n+0(FP), R9
-	MOVQ         flags+88(FP), R10
-	CMPQ         R10, $0x00
+	VBROADCASTSS step+68(FP), Y3
+	VBROADCASTSS eps+72(FP), Y4
+	VBROADCASTSS keep+48(FP), Y5
+	MOVQ         flags+80(FP), CX
+	ANDQ         $0x01, CX
+	MOVQ         flags+80(FP), DX
+	ANDQ         $0x02, DX
+	MOVQ         flags+80(FP), BX
+	ANDQ         $0x04, BX
+	MOVQ         flags+80(FP), SI
+	ANDQ         $0x08, SI
+	MOVQ         w+8(FP), DI
+	MOVQ         m+16(FP), R8
+	MOVQ         v+24(FP), R9
+	MOVQ         grad+32(FP), R10
+	MOVQ         flags+80(FP), R11
+	CMPQ         R11, $0x00
 	JNE          otherwise
-	XORQ         DX, DX
+	XORQ         CX, CX
 
 usualone:
-	CMPQ       R9, $0x08
+	CMPQ       AX, $0x08
 	JLT        usualpart
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000025
-	LEAQ       63488(AX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(BX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(R8)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000001
+	LEAQ       63488(DI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R8)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R9)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R10)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
 
-page00000025:
-	VMOVUPS      (AX)(DX*1), Y6
-	VBROADCASTSS keep+48(FP), Y7
-	VMULPS       Y7, Y6, Y6
-	VMOVUPS      (CX)(DX*1), Y7
-	VMULPS       Y0, Y7, Y7
-	VMOVUPS      (BX)(DX*1), Y8
-	VSUBPS       Y8, Y7, Y9
-	VMULPS       Y3, Y9, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      Y8, (BX)(DX*1)
-	VMOVUPS      (R8)(DX*1), Y9
-	VMULPS       Y1, Y9, Y9
-	VMULPS       Y2, Y7, Y10
-	VMULPS       Y7, Y10, Y10
-	VADDPS       Y10, Y9, Y9
-	VMOVUPS      Y9, (R8)(DX*1)
-	VBROADCASTSS eps+80(FP), Y7
-	VSQRTPS      Y9, Y9
-	VMULPS       Y4, Y9, Y9
-	VADDPS       Y7, Y9, Y9
-	VMULPS       Y5, Y8, Y8
-	VDIVPS       Y9, Y8, Y8
-	VSUBPS       Y8, Y6, Y6
-	VMOVUPS      Y6, (AX)(DX*1)
-	ADDQ         $0x20, DX
-	SUBQ         $0x08, R9
-	JMP          usualone
+page00000001:
+	VMOVUPS (R10)(CX*1), Y6
+	VMULPS  Y0, Y6, Y6
+	VMOVUPS (R8)(CX*1), Y7
+	VSUBPS  Y7, Y6, Y8
+	VMULPS  Y1, Y8, Y8
+	VADDPS  Y8, Y7, Y7
+	VMOVUPS Y7, (R8)(CX*1)
+	VMULPS  Y6, Y6, Y6
+	VMOVUPS (R9)(CX*1), Y8
+	VSUBPS  Y8, Y6, Y6
+	VMULPS  Y2, Y6, Y6
+	VADDPS  Y6, Y8, Y8
+	VMOVUPS Y8, (R9)(CX*1)
+	VSQRTPS Y8, Y8
+	VADDPS  Y4, Y8, Y8
+	VDIVPS  Y8, Y7, Y7
+	VMULPS  Y3, Y7, Y7
+	VMOVUPS (DI)(CX*1), Y6
+	VMULPS  Y5, Y6, Y6
+	VSUBPS  Y7, Y6, Y6
+	VMOVUPS Y6, (DI)(CX*1)
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, AX
+	JMP     usualone
 
 usualpart:
-	TESTQ        R9, R9
-	JZ           usualend
-	LEAQ         lanes<>+32(SB), SI
-	MOVQ         R9, DI
-	SHLQ         $0x02, DI
-	SUBQ         DI, SI
-	VMOVUPS      (SI), Y6
-	VMASKMOVPS   (AX)(DX*1), Y6, Y7
-	VBROADCASTSS keep+48(FP), Y8
-	VMULPS       Y8, Y7, Y7
-	VMASKMOVPS   (CX)(DX*1), Y6, Y8
-	VMULPS       Y0, Y8, Y8
-	VMASKMOVPS   (BX)(DX*1), Y6, Y0
-	VSUBPS       Y0, Y8, Y9
-	VMULPS       Y3, Y9, Y9
-	VADDPS       Y9, Y0, Y0
-	VMASKMOVPS   Y0, Y6, (BX)(DX*1)
-	VMASKMOVPS   (R8)(DX*1), Y6, Y3
-	VMULPS       Y1, Y3, Y3
-	VMULPS       Y2, Y8, Y1
-	VMULPS       Y8, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VMASKMOVPS   Y3, Y6, (R8)(DX*1)
-	VBROADCASTSS eps+80(FP), Y1
-	VSQRTPS      Y3, Y3
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y1, Y3, Y3
-	VMULPS       Y5, Y0, Y0
-	VDIVPS       Y3, Y0, Y0
-	VSUBPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y6, (AX)(DX*1)
+	TESTQ      AX, AX
+	JZ         usualend
+	LEAQ       lanes<>+32(SB), DX
+	SHLQ       $0x02, AX
+	SUBQ       AX, DX
+	VMOVUPS    (DX), Y6
+	VMASKMOVPS (R10)(CX*1), Y6, Y7
+	VMULPS     Y0, Y7, Y7
+	VMASKMOVPS (R8)(CX*1), Y6, Y0
+	VSUBPS     Y0, Y7, Y8
+	VMULPS     Y1, Y8, Y8
+	VADDPS     Y8, Y0, Y0
+	VMASKMOVPS Y0, Y6, (R8)(CX*1)
+	VMULPS     Y7, Y7, Y7
+	VMASKMOVPS (R9)(CX*1), Y6, Y1
+	VSUBPS     Y1, Y7, Y7
+	VMULPS     Y2, Y7, Y7
+	VADDPS     Y7, Y1, Y1
+	VMASKMOVPS Y1, Y6, (R9)(CX*1)
+	VSQRTPS    Y1, Y1
+	VADDPS     Y4, Y1, Y1
+	VDIVPS     Y1, Y0, Y0
+	VMULPS     Y3, Y0, Y0
+	VMASKMOVPS (DI)(CX*1), Y6, Y1
+	VMULPS     Y5, Y1, Y1
+	VSUBPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y6, (DI)(CX*1)
 
 usualend:
 	VZEROUPPER
 	RET
 
 otherwise:
-	XORQ R10, R10
+	XORQ R11, R11
 
 otherone:
-	CMPQ       R9, $0x08
+	CMPQ       AX, $0x08
 	JLT        otherpart
-	TESTQ      $0x00000fff, R10
-	JNZ        page00000031
-	LEAQ       63488(AX)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
-	LEAQ       63488(BX)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
-	LEAQ       63488(R8)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
-	LEAQ       63488(CX)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
+	TESTQ      $0x00000fff, R11
+	JNZ        page00000003
+	LEAQ       63488(DI)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
+	LEAQ       63488(R8)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
+	LEAQ       63488(R9)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
+	LEAQ       63488(R10)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
 
-page00000031:
-	VMOVUPS      (AX)(R10*1), Y6
-	VBROADCASTSS keep+48(FP), Y7
-	VMULPS       Y7, Y6, Y6
-	VMOVUPS      (CX)(R10*1), Y7
-	VMULPS       Y0, Y7, Y7
-	TESTQ        DX, DX
-	JZ           decayed00000032
+page00000003:
+	VMOVUPS      (R10)(R11*1), Y6
+	VMULPS       Y0, Y6, Y6
+	TESTQ        CX, CX
+	JZ           end00000005
+	VMOVUPS      (DI)(R11*1), Y7
+	VMULPS       Y5, Y7, Y7
 	VBROADCASTSS decay+44(FP), Y8
-	VMULPS       Y8, Y6, Y8
-	VADDPS       Y8, Y7, Y7
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y7, Y6, Y6
 
-decayed00000032:
-	VMOVUPS (BX)(R10*1), Y8
-	VSUBPS  Y8, Y7, Y9
+end00000005:
+	VMOVUPS (R8)(R11*1), Y7
+	VSUBPS  Y7, Y6, Y8
+	TESTQ   DX, DX
+	JNZ     short100000006
+	VMULPS  Y1, Y8, Y8
+	VADDPS  Y8, Y7, Y7
+	JMP     end00000007
+
+short100000006:
+	VBROADCASTSS beta1+52(FP), Y7
+	VMULPS       Y7, Y8, Y8
+	VSUBPS       Y8, Y6, Y7
+
+end00000007:
+	VMOVUPS Y7, (R8)(R11*1)
+	VMULPS  Y6, Y6, Y6
+	VMOVUPS (R9)(R11*1), Y8
+	VSUBPS  Y8, Y6, Y9
 	TESTQ   SI, SI
-	JNZ     far00000033
-	VMULPS  Y3, Y9, Y9
+	JNZ     short200000008
+	VMULPS  Y2, Y9, Y9
 	VADDPS  Y9, Y8, Y8
-	JMP     moment00000034
+	JMP     end00000009
 
-far00000033:
-	VBROADCASTSS beta1+52(FP), Y8
+short200000008:
+	VBROADCASTSS beta2+60(FP), Y8
 	VMULPS       Y8, Y9, Y9
-	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y8
 
-moment00000034:
-	VMOVUPS      Y8, (BX)(R10*1)
-	VMOVUPS      (R8)(R10*1), Y9
-	VMULPS       Y1, Y9, Y9
-	VMULPS       Y2, Y7, Y10
-	VMULPS       Y7, Y10, Y10
-	VADDPS       Y10, Y9, Y9
-	VMOVUPS      Y9, (R8)(R10*1)
-	VBROADCASTSS eps+80(FP), Y7
-	TESTQ        DI, DI
-	JNZ          within00000035
-	VSQRTPS      Y9, Y9
-	VMULPS       Y4, Y9, Y9
-	VADDPS       Y7, Y9, Y9
-	JMP          denominator00000036
+end00000009:
+	VMOVUPS Y8, (R9)(R11*1)
+	TESTQ   BX, BX
+	JNZ     inside0000000a
+	VSQRTPS Y8, Y8
+	VADDPS  Y4, Y8, Y8
+	JMP     end0000000b
 
-within00000035:
-	VBROADCASTSS correction2+76(FP), Y10
-	VDIVPS       Y10, Y9, Y9
-	VADDPS       Y7, Y9, Y9
-	VSQRTPS      Y9, Y9
+inside0000000a:
+	VADDPS  Y4, Y8, Y8
+	VSQRTPS Y8, Y8
 
-denominator00000036:
-	VMULPS  Y5, Y8, Y8
-	VDIVPS  Y9, Y8, Y8
-	VSUBPS  Y8, Y6, Y6
-	VMOVUPS Y6, (AX)(R10*1)
-	ADDQ    $0x20, R10
-	SUBQ    $0x08, R9
+end0000000b:
+	VDIVPS  Y8, Y7, Y7
+	VMULPS  Y3, Y7, Y7
+	VMOVUPS (DI)(R11*1), Y6
+	VMULPS  Y5, Y6, Y6
+	VSUBPS  Y7, Y6, Y6
+	VMOVUPS Y6, (DI)(R11*1)
+	ADDQ    $0x20, R11
+	SUBQ    $0x08, AX
 	JMP     otherone
 
 otherpart:
-	TESTQ        R9, R9
+	TESTQ        AX, AX
 	JZ           otherend
-	LEAQ         lanes<>+32(SB), R11
-	SHLQ         $0x02, R9
-	SUBQ         R9, R11
-	VMOVUPS      (R11), Y6
-	VMASKMOVPS   (AX)(R10*1), Y6, Y7
-	VBROADCASTSS keep+48(FP), Y8
-	VMULPS       Y8, Y7, Y7
-	VMASKMOVPS   (CX)(R10*1), Y6, Y8
-	VMULPS       Y0, Y8, Y8
-	TESTQ        DX, DX
-	JZ           decayed00000038
-	VBROADCASTSS decay+44(FP), Y0
-	VMULPS       Y0, Y7, Y0
-	VADDPS       Y0, Y8, Y8
+	LEAQ         lanes<>+32(SB), R12
+	SHLQ         $0x02, AX
+	SUBQ         AX, R12
+	VMOVUPS      (R12), Y6
+	VMASKMOVPS   (R10)(R11*1), Y6, Y7
+	VMULPS       Y0, Y7, Y7
+	TESTQ        CX, CX
+	JZ           end0000000e
+	VMASKMOVPS   (DI)(R11*1), Y6, Y0
+	VMULPS       Y5, Y0, Y0
+	VBROADCASTSS decay+44(FP), Y8
+	VMULPS       Y8, Y0, Y0
+	VADDPS       Y0, Y7, Y7
 
-decayed00000038:
-	VMASKMOVPS (BX)(R10*1), Y6, Y0
-	VSUBPS     Y0, Y8, Y9
-	TESTQ      SI, SI
-	JNZ        far00000039
-	VMULPS     Y3, Y9, Y9
-	VADDPS     Y9, Y0, Y0
-	JMP        moment0000003a
+end0000000e:
+	VMASKMOVPS (R8)(R11*1), Y6, Y0
+	VSUBPS     Y0, Y7, Y8
+	TESTQ      DX, DX
+	JNZ        short10000000f
+	VMULPS     Y1, Y8, Y8
+	VADDPS     Y8, Y0, Y0
+	JMP        end00000010
 
-far00000039:
+short10000000f:
 	VBROADCASTSS beta1+52(FP), Y0
-	VMULPS       Y0, Y9, Y9
-	VSUBPS       Y9, Y8, Y0
+	VMULPS       Y0, Y8, Y8
+	VSUBPS       Y8, Y7, Y0
 
-moment0000003a:
-	VMASKMOVPS   Y0, Y6, (BX)(R10*1)
-	VMASKMOVPS   (R8)(R10*1), Y6, Y3
-	VMULPS       Y1, Y3, Y3
-	VMULPS       Y2, Y8, Y1
-	VMULPS       Y8, Y1, Y1
-	VADDPS       Y1, Y3, Y3
-	VMASKMOVPS   Y3, Y6, (R8)(R10*1)
-	VBROADCASTSS eps+80(FP), Y1
-	TESTQ        DI, DI
-	JNZ          within0000003b
-	VSQRTPS      Y3, Y3
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y1, Y3, Y3
-	JMP          denominator0000003c
+end00000010:
+	VMASKMOVPS Y0, Y6, (R8)(R11*1)
+	VMULPS     Y7, Y7, Y7
+	VMASKMOVPS (R9)(R11*1), Y6, Y1
+	VSUBPS     Y1, Y7, Y8
+	TESTQ      SI, SI
+	JNZ        short200000011
+	VMULPS     Y2, Y8, Y8
+	VADDPS     Y8, Y1, Y1
+	JMP        end00000012
 
-within0000003b:
-	VBROADCASTSS correction2+76(FP), Y2
-	VDIVPS       Y2, Y3, Y3
-	VADDPS       Y1, Y3, Y3
-	VSQRTPS      Y3, Y3
+short200000011:
+	VBROADCASTSS beta2+60(FP), Y1
+	VMULPS       Y1, Y8, Y8
+	VSUBPS       Y8, Y7, Y1
 
-denominator0000003c:
-	VMULPS     Y5, Y0, Y0
-	VDIVPS     Y3, Y0, Y0
-	VSUBPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y6, (AX)(R10*1)
+end00000012:
+	VMASKMOVPS Y1, Y6, (R9)(R11*1)
+	TESTQ      BX, BX
+	JNZ        inside00000013
+	VSQRTPS    Y1, Y1
+	VADDPS     Y4, Y1, Y1
+	JMP        end00000014
+
+inside00000013:
+	VADDPS  Y4, Y1, Y1
+	VSQRTPS Y1, Y1
+
+end00000014:
+	VDIVPS     Y1, Y0, Y0
+	VMULPS     Y3, Y0, Y0
+	VMASKMOVPS (DI)(R11*1), Y6, Y1
+	VMULPS     Y5, Y1, Y1
+	VSUBPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y6, (DI)(R11*1)
 
 otherend:
 	VZEROUPPER
@@ -7979,7 +7999,7 @@ one:
 	CMPQ       R9, $0x08
 	JLT        part
 	TESTQ      $0x00000fff, R10
-	JNZ        page0000003d
+	JNZ        page00000001
 	LEAQ       63488(AX)(R10*1), R11
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
@@ -7990,17 +8010,17 @@ one:
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
 
-page0000003d:
+page00000001:
 	VMOVUPS      (AX)(R10*1), Y6
 	VMOVUPS      (CX)(R10*1), Y7
 	VMULPS       Y0, Y7, Y7
 	TESTQ        DX, DX
-	JZ           decayed0000003e
+	JZ           decayed00000002
 	VBROADCASTSS decay+52(FP), Y8
 	VMULPS       Y8, Y6, Y8
 	VADDPS       Y8, Y7, Y7
 
-decayed0000003e:
+decayed00000002:
 	VMOVUPS    (BX)(R10*1), Y8
 	VMULPS     Y2, Y8, Y8
 	VMULPS     Y1, Y7, Y9
@@ -8008,14 +8028,14 @@ decayed0000003e:
 	VADDPS     Y9, Y8, Y8
 	VMOVUPS    Y8, (BX)(R10*1)
 	TESTQ      DI, DI
-	JZ         plain0000003f
+	JZ         plain00000003
 	TESTQ      $0x00000fff, R10
-	JNZ        page00000040
+	JNZ        page00000004
 	LEAQ       63488(DI)(R10*1), R11
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
 
-page00000040:
+page00000004:
 	VMOVUPS (DI)(R10*1), Y9
 	VSUBPS  Y9, Y7, Y10
 	VMULPS  Y1, Y10, Y10
@@ -8026,36 +8046,36 @@ page00000040:
 	VXORPS  Y9, Y9, Y9
 	VMAXPS  Y8, Y9, Y8
 
-plain0000003f:
+plain00000003:
 	TESTQ   SI, SI
-	JNZ     within00000041
+	JNZ     within00000005
 	VSQRTPS Y8, Y8
 	VADDPS  Y5, Y8, Y8
-	JMP     root00000042
+	JMP     root00000006
 
-within00000041:
+within00000005:
 	VADDPS  Y5, Y8, Y8
 	VSQRTPS Y8, Y8
 
-root00000042:
+root00000006:
 	VMULPS     Y3, Y7, Y7
 	VDIVPS     Y8, Y7, Y7
 	TESTQ      R8, R8
-	JZ         still00000043
+	JZ         still00000007
 	TESTQ      $0x00000fff, R10
-	JNZ        page00000044
+	JNZ        page00000008
 	LEAQ       63488(R8)(R10*1), R11
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
 
-page00000044:
+page00000008:
 	VMOVUPS      (R8)(R10*1), Y8
 	VBROADCASTSS mu+64(FP), Y9
 	VMULPS       Y9, Y8, Y8
 	VADDPS       Y8, Y7, Y7
 	VMOVUPS      Y7, (R8)(R10*1)
 
-still00000043:
+still00000007:
 	VMULPS  Y4, Y7, Y7
 	VSUBPS  Y7, Y6, Y6
 	VMOVUPS Y6, (AX)(R10*1)
@@ -8074,12 +8094,12 @@ part:
 	VMASKMOVPS   (CX)(R10*1), Y6, Y8
 	VMULPS       Y0, Y8, Y8
 	TESTQ        DX, DX
-	JZ           decayed00000046
+	JZ           decayed0000000a
 	VBROADCASTSS decay+52(FP), Y0
 	VMULPS       Y0, Y7, Y0
 	VADDPS       Y0, Y8, Y8
 
-decayed00000046:
+decayed0000000a:
 	VMASKMOVPS (BX)(R10*1), Y6, Y0
 	VMULPS     Y2, Y0, Y0
 	VMULPS     Y1, Y8, Y2
@@ -8087,7 +8107,7 @@ decayed00000046:
 	VADDPS     Y2, Y0, Y0
 	VMASKMOVPS Y0, Y6, (BX)(R10*1)
 	TESTQ      DI, DI
-	JZ         plain00000047
+	JZ         plain0000000b
 	VMASKMOVPS (DI)(R10*1), Y6, Y2
 	VSUBPS     Y2, Y8, Y9
 	VMULPS     Y1, Y9, Y9
@@ -8098,29 +8118,29 @@ decayed00000046:
 	VXORPS     Y1, Y1, Y1
 	VMAXPS     Y0, Y1, Y0
 
-plain00000047:
+plain0000000b:
 	TESTQ   SI, SI
-	JNZ     within00000049
+	JNZ     within0000000d
 	VSQRTPS Y0, Y0
 	VADDPS  Y5, Y0, Y0
-	JMP     root0000004a
+	JMP     root0000000e
 
-within00000049:
+within0000000d:
 	VADDPS  Y5, Y0, Y0
 	VSQRTPS Y0, Y0
 
-root0000004a:
+root0000000e:
 	VMULPS       Y3, Y8, Y8
 	VDIVPS       Y0, Y8, Y8
 	TESTQ        R8, R8
-	JZ           still0000004b
+	JZ           still0000000f
 	VMASKMOVPS   (R8)(R10*1), Y6, Y0
 	VBROADCASTSS mu+64(FP), Y1
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y0, Y8, Y8
 	VMASKMOVPS   Y8, Y6, (R8)(R10*1)
 
-still0000004b:
+still0000000f:
 	VMULPS     Y4, Y8, Y8
 	VSUBPS     Y8, Y7, Y7
 	VMASKMOVPS Y7, Y6, (AX)(R10*1)
@@ -8150,7 +8170,7 @@ one:
 	CMPQ       DI, $0x08
 	JLT        part
 	TESTQ      $0x00000fff, R8
-	JNZ        page0000004d
+	JNZ        page00000011
 	LEAQ       63488(AX)(R8*1), R9
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
@@ -8161,31 +8181,31 @@ one:
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
 
-page0000004d:
+page00000011:
 	VMOVUPS (AX)(R8*1), Y4
 	VMOVUPS (CX)(R8*1), Y5
 	VMULPS  Y0, Y5, Y5
 	TESTQ   DX, DX
-	JZ      decayed0000004e
+	JZ      decayed00000012
 	VMULPS  Y3, Y4, Y6
 	VADDPS  Y6, Y5, Y5
 
-decayed0000004e:
+decayed00000012:
 	VMOVUPS (BX)(R8*1), Y6
 	VMULPS  Y5, Y5, Y7
 	VADDPS  Y7, Y6, Y6
 	VMOVUPS Y6, (BX)(R8*1)
 	TESTQ   SI, SI
-	JNZ     within0000004f
+	JNZ     within00000013
 	VSQRTPS Y6, Y6
 	VADDPS  Y2, Y6, Y6
-	JMP     root00000050
+	JMP     root00000014
 
-within0000004f:
+within00000013:
 	VADDPS  Y2, Y6, Y6
 	VSQRTPS Y6, Y6
 
-root00000050:
+root00000014:
 	VMULPS  Y1, Y5, Y5
 	VDIVPS  Y6, Y5, Y5
 	VSUBPS  Y5, Y4, Y4
@@ -8205,26 +8225,26 @@ part:
 	VMASKMOVPS (CX)(R8*1), Y4, Y6
 	VMULPS     Y0, Y6, Y6
 	TESTQ      DX, DX
-	JZ         decayed00000052
+	JZ         decayed00000016
 	VMULPS     Y3, Y5, Y0
 	VADDPS     Y0, Y6, Y6
 
-decayed00000052:
+decayed00000016:
 	VMASKMOVPS (BX)(R8*1), Y4, Y0
 	VMULPS     Y6, Y6, Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS Y0, Y4, (BX)(R8*1)
 	TESTQ      SI, SI
-	JNZ        within00000053
+	JNZ        within00000017
 	VSQRTPS    Y0, Y0
 	VADDPS     Y2, Y0, Y0
-	JMP        root00000054
+	JMP        root00000018
 
-within00000053:
+within00000017:
 	VADDPS  Y2, Y0, Y0
 	VSQRTPS Y0, Y0
 
-root00000054:
+root00000018:
 	VMULPS     Y1, Y6, Y6
 	VDIVPS     Y0, Y6, Y6
 	VSUBPS     Y6, Y5, Y5
@@ -8256,7 +8276,7 @@ one:
 	CMPQ       DI, $0x08
 	JLT        part
 	TESTQ      $0x00000fff, R8
-	JNZ        page00000055
+	JNZ        page00000019
 	LEAQ       63488(AX)(R8*1), R9
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
@@ -8270,16 +8290,16 @@ one:
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
 
-page00000055:
+page00000019:
 	VMOVUPS (AX)(R8*1), Y6
 	VMOVUPS (CX)(R8*1), Y7
 	VMULPS  Y3, Y7, Y7
 	TESTQ   DX, DX
-	JZ      decayed00000056
+	JZ      decayed0000001a
 	VMULPS  Y5, Y6, Y8
 	VADDPS  Y8, Y7, Y7
 
-decayed00000056:
+decayed0000001a:
 	VMOVUPS (BX)(R8*1), Y8
 	VMULPS  Y1, Y8, Y8
 	VMULPS  Y0, Y7, Y9
@@ -8316,11 +8336,11 @@ part:
 	VMASKMOVPS (CX)(R8*1), Y6, Y8
 	VMULPS     Y3, Y8, Y8
 	TESTQ      DX, DX
-	JZ         decayed00000058
+	JZ         decayed0000001c
 	VMULPS     Y5, Y7, Y3
 	VADDPS     Y3, Y8, Y8
 
-decayed00000058:
+decayed0000001c:
 	VMASKMOVPS (BX)(R8*1), Y6, Y3
 	VMULPS     Y1, Y3, Y3
 	VMULPS     Y0, Y8, Y5
@@ -8370,7 +8390,7 @@ one:
 	CMPQ       R8, $0x08
 	JLT        part
 	TESTQ      $0x00000fff, R9
-	JNZ        page00000059
+	JNZ        page0000001d
 	LEAQ       63488(AX)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
@@ -8387,17 +8407,17 @@ one:
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
 
-page00000059:
+page0000001d:
 	VMOVUPS      (AX)(R9*1), Y6
 	VMOVUPS      (CX)(R9*1), Y7
 	VMULPS       Y0, Y7, Y7
 	TESTQ        DX, DX
-	JZ           decayed0000005a
+	JZ           decayed0000001e
 	VBROADCASTSS decay+52(FP), Y8
 	VMULPS       Y8, Y6, Y8
 	VADDPS       Y8, Y7, Y7
 
-decayed0000005a:
+decayed0000001e:
 	VMOVUPS      (BX)(R9*1), Y8
 	VSUBPS       Y8, Y7, Y9
 	VMULPS       Y3, Y9, Y9
@@ -8437,12 +8457,12 @@ part:
 	VMASKMOVPS   (CX)(R9*1), Y6, Y8
 	VMULPS       Y0, Y8, Y8
 	TESTQ        DX, DX
-	JZ           decayed0000005c
+	JZ           decayed00000020
 	VBROADCASTSS decay+52(FP), Y0
 	VMULPS       Y0, Y7, Y0
 	VADDPS       Y0, Y8, Y8
 
-decayed0000005c:
+decayed00000020:
 	VMASKMOVPS   (BX)(R9*1), Y6, Y0
 	VSUBPS       Y0, Y8, Y9
 	VMULPS       Y3, Y9, Y9

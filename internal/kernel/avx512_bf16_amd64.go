@@ -119,7 +119,7 @@ func avx512PairLimit(rounds int)
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512SGDPairStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512PairStrip2 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -140,7 +140,7 @@ func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *flo
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512SGDPairStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512PairStrip1 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -161,7 +161,7 @@ func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *flo
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512MomentumPairStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512PairStrip3 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -182,7 +182,7 @@ func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *flo
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512MomentumPairStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512PairStrip2 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -203,7 +203,7 @@ func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512MomentumPairStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512PairStrip1 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -224,7 +224,7 @@ func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512AdamPairStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512PairStrip3 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -245,7 +245,7 @@ func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512AdamPairStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512PairStrip2 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -266,7 +266,7 @@ func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *fl
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 
 // avx512AdamPairStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512PairStrip1 does from A in one
 // panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds
@@ -287,4 +287,4 @@ func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *fl
 // From there on jump and jumpDown are 0, and turned is 8 further each time. What is beyond bytes behind turned is fetched.
 //
 //go:noescape
-func avx512AdamPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+func avx512AdamPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)

@@ -3284,7 +3284,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512SGDPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512SGDPairStrip3(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -3332,17 +3332,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -3408,22 +3408,21 @@ besidebetween0:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    (DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -3489,22 +3488,21 @@ besidebetween1:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(DX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween2none
+	JZ         beside0between2none
 
-besidebetween2:
+beside0between2:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -3570,33 +3568,32 @@ besidebetween2:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidebetween2
+	JNZ          beside0between2
 
-besidebetween2none:
+beside0between2none:
 	PREFETCHT1 128(DX)(R11*1)
 	PREFETCHT0 128(DX)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    128(DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -3662,24 +3659,25 @@ besidedecaybetween0:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -3745,24 +3743,25 @@ besidedecaybetween1:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween2none
+	JZ         beside1between2none
 
-besidedecaybetween2:
+beside1between2:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -3828,23 +3827,24 @@ besidedecaybetween2:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidedecaybetween2
+	JNZ          beside1between2
 
-besidedecaybetween2none:
+beside1between2none:
 	PREFETCHT1 128(DX)(R11*1)
 	PREFETCHT0 128(DX)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 128(DX)
+	VMOVUPS    128(DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ  turned+168(FP), R12
@@ -4721,81 +4721,81 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    (DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(DX)
 	PREFETCHT1 128(DX)(R11*1)
 	PREFETCHT0 128(DX)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    128(DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	PREFETCHT1 128(DX)(R11*1)
 	PREFETCHT0 128(DX)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 128(DX)
+	VMOVUPS    128(DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -5130,7 +5130,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512SGDPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512SGDPairStrip2(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -5170,17 +5170,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -5229,22 +5229,21 @@ besidebetween0:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    (DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -5293,33 +5292,32 @@ besidebetween1:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -5368,24 +5366,25 @@ besidedecaybetween0:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -5434,23 +5433,24 @@ besidedecaybetween1:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ  turned+168(FP), R12
@@ -5983,63 +5983,63 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    (DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	PREFETCHT1 64(DX)(R11*1)
 	PREFETCHT0 64(DX)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -6269,7 +6269,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512SGDPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512SGDPairStrip1(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -6301,17 +6301,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -6343,33 +6343,32 @@ besidebetween0:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    (DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R8)
@@ -6401,23 +6400,24 @@ besidedecaybetween0:
 	ADDQ         AX, R9
 	ADDQ         ap+32(FP), R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ  turned+168(FP), R12
@@ -6674,45 +6674,45 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     128(SI), Z0, Z0
+	VMOVUPS    (DX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R11*1)
 	PREFETCHT0 (DX)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(SI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -6837,7 +6837,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512MomentumPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512MomentumPairStrip3(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -6886,17 +6886,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -6962,28 +6962,28 @@ besidebetween0:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -7049,28 +7049,28 @@ besidebetween1:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween2none
+	JZ         beside0between2none
 
-besidebetween2:
+beside0between2:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -7136,40 +7136,40 @@ besidebetween2:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidebetween2
+	JNZ          beside0between2
 
-besidebetween2none:
+beside0between2none:
 	PREFETCHT1 128(DX)(R12*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    128(R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(DX)
+	VMOVUPS    128(R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    128(DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -7235,30 +7235,31 @@ besidedecaybetween0:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (DX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -7324,30 +7325,31 @@ besidedecaybetween1:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween2none
+	JZ         beside1between2none
 
-besidedecaybetween2:
+beside1between2:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -7413,30 +7415,31 @@ besidedecaybetween2:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidedecaybetween2
+	JNZ          beside1between2
 
-besidedecaybetween2none:
+beside1between2none:
 	PREFETCHT1 128(DX)(R12*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    128(R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 128(R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(DX)
+	VMOVUPS    128(DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ  turned+168(FP), R13
@@ -8314,119 +8317,122 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	PREFETCHT1 128(DX)(R12*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    128(R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(DX)
+	VMOVUPS    128(R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    128(DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (DX)
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
 	PREFETCHT1 128(DX)(R12*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(CX*1)
 	VMOVUPS    128(BX), Z0
-	VMOVUPS    128(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    128(R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 128(R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(DX)
+	VMOVUPS    128(DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -8762,7 +8768,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512MomentumPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512MomentumPairStrip2(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -8803,17 +8809,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -8862,28 +8868,28 @@ besidebetween0:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -8932,40 +8938,40 @@ besidebetween1:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -9014,30 +9020,31 @@ besidedecaybetween0:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (DX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -9086,30 +9093,31 @@ besidedecaybetween1:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ  turned+168(FP), R13
@@ -9643,89 +9651,91 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (DX)
 	PREFETCHT1 64(DX)(R12*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(CX*1)
 	VMOVUPS    64(BX), Z0
-	VMOVUPS    64(DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(DX)
+	VMOVUPS    64(DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -9956,7 +9966,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512MomentumPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512MomentumPairStrip1(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -9989,17 +9999,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -10031,40 +10041,40 @@ besidebetween0:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R9)
@@ -10096,30 +10106,31 @@ besidedecaybetween0:
 	ADDQ         AX, R10
 	ADDQ         ap+32(FP), R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ  turned+168(FP), R13
@@ -10377,59 +10388,60 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(SI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(SI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(SI), Z1, Z1
+	VMOVUPS    (DX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R12*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(CX*1)
 	VMOVUPS    (BX), Z0
-	VMOVUPS    (DX), Z1
 	VMULPS     (SI), Z0, Z0
-	VMULPS     64(SI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(SI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(SI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (DX)
+	VMOVUPS    (DX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -10555,7 +10567,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512AdamPairStrip3(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512AdamPairStrip3(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -10605,17 +10617,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -10681,9 +10695,9 @@ besidebetween0:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -10693,30 +10707,28 @@ besidebetween0none:
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -10782,9 +10794,9 @@ besidebetween1:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -10794,30 +10806,28 @@ besidebetween1none:
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween2none
+	JZ         beside0between2none
 
-besidebetween2:
+beside0between2:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -10883,9 +10893,9 @@ besidebetween2:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidebetween2
+	JNZ          beside0between2
 
-besidebetween2none:
+beside0between2none:
 	PREFETCHT1 128(DX)(R13*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -10895,43 +10905,41 @@ besidebetween2none:
 	VMOVUPS    128(BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    128(DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -10997,9 +11005,9 @@ besidedecaybetween0:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -11008,35 +11016,30 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(CX*1)
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -11102,9 +11105,9 @@ besidedecaybetween1:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -11113,35 +11116,30 @@ besidedecaybetween1none:
 	PREFETCHT0 64(R9)(CX*1)
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween2none
+	JZ         beside1between2none
 
-besidedecaybetween2:
+beside1between2:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -11207,9 +11205,9 @@ besidedecaybetween2:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidedecaybetween2
+	JNZ          beside1between2
 
-besidedecaybetween2none:
+beside1between2none:
 	PREFETCHT1 128(DX)(R13*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -11218,36 +11216,356 @@ besidedecaybetween2none:
 	PREFETCHT0 128(R9)(CX*1)
 	VMOVUPS    128(BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    128(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    128(DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    (DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between1none
+
+beside2between1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          beside2between1
+
+beside2between1none:
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    64(DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between2none
+
+beside2between2:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	LONG         $0x48667262
+	WORD         $0xc952
+	LONG         $0x48667262
+	WORD         $0xd252
+	VBROADCASTSS 4(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	LONG         $0x485e7262
+	WORD         $0xea52
+	VBROADCASTSS 8(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xf052
+	LONG         $0x48567262
+	WORD         $0xf952
+	LONG         $0x4856e262
+	WORD         $0xc252
+	VBROADCASTSS 12(R10), Z6
+	LONG         $0x484ee262
+	WORD         $0xc852
+	LONG         $0x484ee262
+	WORD         $0xd152
+	LONG         $0x484ee262
+	WORD         $0xda52
+	VBROADCASTSS 16(R10), Z7
+	LONG         $0x4846e262
+	WORD         $0xe052
+	LONG         $0x4846e262
+	WORD         $0xe952
+	LONG         $0x4846e262
+	WORD         $0xf252
+	VBROADCASTSS 20(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xf852
+	LONG         $0x48666262
+	WORD         $0xc152
+	LONG         $0x48666262
+	WORD         $0xca52
+	VBROADCASTSS 24(R10), Z4
+	LONG         $0x485e6262
+	WORD         $0xd052
+	LONG         $0x485e6262
+	WORD         $0xd952
+	LONG         $0x485e6262
+	WORD         $0xe252
+	VBROADCASTSS 28(R10), Z5
+	LONG         $0x48566262
+	WORD         $0xe852
+	LONG         $0x48566262
+	WORD         $0xf152
+	LONG         $0x48566262
+	WORD         $0xfa52
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          beside2between2
+
+beside2between2none:
+	PREFETCHT1 128(DX)(R13*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(CX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 128(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    128(DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ  turned+168(FP), R14
@@ -12126,12 +12444,14 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -12141,25 +12461,23 @@ alonerow:
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -12169,25 +12487,23 @@ alonerow:
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	PREFETCHT1 128(DX)(R13*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -12197,38 +12513,36 @@ alonerow:
 	VMOVUPS    128(BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    128(DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -12237,30 +12551,25 @@ alonedecayrow:
 	PREFETCHT0 (R9)(CX*1)
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -12269,30 +12578,25 @@ alonedecayrow:
 	PREFETCHT0 64(R9)(CX*1)
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	PREFETCHT1 128(DX)(R13*1)
 	PREFETCHT0 128(DX)(CX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -12301,36 +12605,137 @@ alonedecayrow:
 	PREFETCHT0 128(R9)(CX*1)
 	VMOVUPS    128(BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    128(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    128(DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(DX)
 	ADDQ       $0x000000c0, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    (DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (DX)
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    64(DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(DX)
+	PREFETCHT1 128(DX)(R13*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(CX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(CX*1)
+	VMOVUPS    128(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    128(DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 128(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    128(DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 128(DX)
+	ADDQ       $0x000000c0, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -12667,7 +13072,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512AdamPairStrip2(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512AdamPairStrip2(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -12709,17 +13114,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -12768,9 +13175,9 @@ besidebetween0:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -12780,30 +13187,28 @@ besidebetween0none:
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -12852,9 +13257,9 @@ besidebetween1:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -12864,43 +13269,41 @@ besidebetween1none:
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -12949,9 +13352,9 @@ besidedecaybetween0:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -12960,35 +13363,30 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(CX*1)
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -13037,9 +13435,9 @@ besidedecaybetween1:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -13048,36 +13446,218 @@ besidedecaybetween1none:
 	PREFETCHT0 64(R9)(CX*1)
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    (DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (DX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between1none
+
+beside2between1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	LONG         $0x486e7262
+	WORD         $0xc152
+	VBROADCASTSS 4(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc852
+	LONG         $0x48667262
+	WORD         $0xd152
+	VBROADCASTSS 8(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xd852
+	LONG         $0x485e7262
+	WORD         $0xe152
+	VBROADCASTSS 12(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xe852
+	LONG         $0x48567262
+	WORD         $0xf152
+	VBROADCASTSS 16(R10), Z6
+	LONG         $0x484e7262
+	WORD         $0xf852
+	LONG         $0x484ee262
+	WORD         $0xc152
+	VBROADCASTSS 20(R10), Z2
+	LONG         $0x486ee262
+	WORD         $0xc852
+	LONG         $0x486ee262
+	WORD         $0xd152
+	VBROADCASTSS 24(R10), Z3
+	LONG         $0x4866e262
+	WORD         $0xd852
+	LONG         $0x4866e262
+	WORD         $0xe152
+	VBROADCASTSS 28(R10), Z4
+	LONG         $0x485ee262
+	WORD         $0xe852
+	LONG         $0x485ee262
+	WORD         $0xf152
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          beside2between1
+
+beside2between1none:
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    64(DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ  turned+168(FP), R14
@@ -13612,12 +14192,14 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -13627,25 +14209,23 @@ alonerow:
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -13655,38 +14235,36 @@ alonerow:
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -13695,30 +14273,25 @@ alonedecayrow:
 	PREFETCHT0 (R9)(CX*1)
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	PREFETCHT1 64(DX)(R13*1)
 	PREFETCHT0 64(DX)(CX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -13727,36 +14300,106 @@ alonedecayrow:
 	PREFETCHT0 64(R9)(CX*1)
 	VMOVUPS    64(BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    64(DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(DX)
 	ADDQ       $0x00000080, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    (DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (DX)
+	PREFETCHT1 64(DX)(R13*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(CX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(CX*1)
+	VMOVUPS    64(BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    64(DX), Z6
+	VMULPS     128(SI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(DX)
+	ADDQ       $0x00000080, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	MOVQ          turned+168(FP), DI
@@ -13988,7 +14631,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512AdamPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
+// func avx512AdamPairStrip1(m int, k int, a *float32, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int, last int, jump int, down *float32, ldd int, jumpDown int, turned *float32, then *float32, ldt int, beyond int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, MMX+
 TEXT ·avx512AdamPairStrip1(SB), NOSPLIT, $0-200
 	MOVQ bp+48(FP), AX
@@ -14022,17 +14665,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), BX
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -14064,9 +14709,9 @@ besidebetween0:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -14076,43 +14721,41 @@ besidebetween0none:
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT1   (DI)
 	ADDQ         $0x20, DI
 	PREFETCHT0   2304(R10)
@@ -14144,9 +14787,9 @@ besidedecaybetween0:
 	ADDQ         AX, R11
 	ADDQ         ap+32(FP), R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -14155,36 +14798,114 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(CX*1)
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT1   (DI)
+	ADDQ         $0x20, DI
+	PREFETCHT0   2304(R10)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	LONG         $0x4876f262
+	WORD         $0xf052
+	VBROADCASTSS 4(R10), Z2
+	LONG         $0x486ef262
+	WORD         $0xf852
+	VBROADCASTSS 8(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xc052
+	VBROADCASTSS 12(R10), Z4
+	LONG         $0x485e7262
+	WORD         $0xc852
+	VBROADCASTSS 16(R10), Z5
+	LONG         $0x48567262
+	WORD         $0xd052
+	VBROADCASTSS 20(R10), Z1
+	LONG         $0x48767262
+	WORD         $0xd852
+	VBROADCASTSS 24(R10), Z2
+	LONG         $0x486e7262
+	WORD         $0xe052
+	VBROADCASTSS 28(R10), Z3
+	LONG         $0x48667262
+	WORD         $0xe852
+	ADDQ         AX, R11
+	ADDQ         ap+32(FP), R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    (DX), Z14
+	VMULPS     128(SI), Z14, Z14
+	VSUBPS     Z2, Z14, Z14
+	VMOVUPS    Z14, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ  turned+168(FP), R14
@@ -14443,12 +15164,14 @@ formed:
 	JNZ     tile
 	CMPQ    last+128(FP), $0x00
 	JE      end
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), BX
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -14458,38 +15181,36 @@ alonerow:
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), BX
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (DX)(R13*1)
 	PREFETCHT0 (DX)(CX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -14498,36 +15219,75 @@ alonedecayrow:
 	PREFETCHT0 (R9)(CX*1)
 	VMOVUPS    (BX), Z0
 	VMULPS     (SI), Z0, Z0
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VMULPS     64(SI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(SI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(SI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(SI), Z2, Z2
-	VMULPS     320(SI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(SI), Z2, Z2
-	VADDPS     512(SI), Z2, Z2
-	VMULPS     384(SI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (DX), Z3
-	VMULPS     128(SI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (DX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(SI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(SI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(SI), Z1, Z1
+	VMOVUPS    (DX), Z5
+	VMULPS     128(SI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (DX)
 	ADDQ       $0x00000040, BX
 	ADDQ       CX, DX
 	ADDQ       CX, R8
 	ADDQ       CX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), BX
+	MOVQ $0x00000008, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (DX)(R13*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(CX*1)
+	VMOVUPS    (BX), Z0
+	VMULPS     (SI), Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     128(SI), Z1, Z1
+	VMULPS     64(SI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(SI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(SI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(SI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(SI), Z2, Z2
+	VMOVUPS    (DX), Z14
+	VMULPS     128(SI), Z14, Z14
+	VSUBPS     Z2, Z14, Z14
+	VMOVUPS    Z14, (DX)
+	ADDQ       $0x00000040, BX
+	ADDQ       CX, DX
+	ADDQ       CX, R8
+	ADDQ       CX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	MOVQ          turned+168(FP), DI

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func avx512SGDStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512SGDStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512SGDStrip3(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -48,17 +48,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -98,22 +98,21 @@ besidebetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    (BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -153,22 +152,21 @@ besidebetween1:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween2none
+	JZ         beside0between2none
 
-besidebetween2:
+beside0between2:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -208,33 +206,32 @@ besidebetween2:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween2
+	JNZ          beside0between2
 
-besidebetween2none:
+beside0between2none:
 	PREFETCHT1 128(BX)(R11*1)
 	PREFETCHT0 128(BX)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    128(BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -274,24 +271,25 @@ besidedecaybetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -331,24 +329,25 @@ besidedecaybetween1:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween2none
+	JZ         beside1between2none
 
-besidedecaybetween2:
+beside1between2:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -388,23 +387,24 @@ besidedecaybetween2:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween2
+	JNZ          beside1between2
 
-besidedecaybetween2none:
+beside1between2none:
 	PREFETCHT1 128(BX)(R11*1)
 	PREFETCHT0 128(BX)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    128(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 128(BX)
+	VMOVUPS    128(BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -490,87 +490,87 @@ formed:
 	ADDQ    R10, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    (BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (BX)
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(BX)
 	PREFETCHT1 128(BX)(R11*1)
 	PREFETCHT0 128(BX)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    128(BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	PREFETCHT1 128(BX)(R11*1)
 	PREFETCHT0 128(BX)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    128(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 128(BX)
+	VMOVUPS    128(BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512SGDStrip2(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -606,17 +606,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -647,22 +647,21 @@ besidebetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    (BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -693,33 +692,32 @@ besidebetween1:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -750,24 +748,25 @@ besidedecaybetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	MOVQ       between+112(FP), R10
 	TESTQ      R10, R10
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VMOVUPS      64(R9), Z1
@@ -798,23 +797,24 @@ besidedecaybetween1:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -883,69 +883,69 @@ formed:
 	ADDQ    R10, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    (BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (BX)
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	PREFETCHT1 64(BX)(R11*1)
 	PREFETCHT0 64(BX)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512SGDStrip1(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -973,17 +973,17 @@ tile:
 	MOVQ   k+8(FP), R10
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VBROADCASTSS (R8), Z1
@@ -1005,33 +1005,32 @@ besidebetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    (BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R10
 	TESTQ R10, R10
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R8)(AX*8)
 	VMOVUPS      (R9), Z0
 	VBROADCASTSS (R8), Z1
@@ -1053,23 +1052,24 @@ besidedecaybetween0:
 	ADDQ         CX, R9
 	ADDQ         AX, R8
 	DECQ         R10
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -1121,51 +1121,51 @@ formed:
 	ADDQ    R10, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     128(DI), Z0, Z0
+	VMOVUPS    (BX), Z1
 	VSUBPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R11*1)
 	PREFETCHT0 (BX)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z2
-	VADDPS     Z2, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMULPS     128(DI), Z0, Z0
-	VSUBPS     Z0, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512MomentumStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512MomentumStrip3(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -1210,17 +1210,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1260,28 +1260,28 @@ besidebetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1321,28 +1321,28 @@ besidebetween1:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween2none
+	JZ         beside0between2none
 
-besidebetween2:
+beside0between2:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1382,40 +1382,40 @@ besidebetween2:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween2
+	JNZ          beside0between2
 
-besidebetween2none:
+beside0between2none:
 	PREFETCHT1 128(BX)(R12*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    128(R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(BX)
+	VMOVUPS    128(R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    128(BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1455,30 +1455,31 @@ besidedecaybetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1518,30 +1519,31 @@ besidedecaybetween1:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween2none
+	JZ         beside1between2none
 
-besidedecaybetween2:
+beside1between2:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1581,30 +1583,31 @@ besidedecaybetween2:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween2
+	JNZ          beside1between2
 
-besidedecaybetween2none:
+beside1between2none:
 	PREFETCHT1 128(BX)(R12*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    128(R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 128(R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(BX)
+	VMOVUPS    128(BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -1690,125 +1693,128 @@ formed:
 	ADDQ    R11, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	PREFETCHT1 128(BX)(R12*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    128(R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 128(R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(BX)
+	VMOVUPS    128(R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 128(R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    128(BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (BX)
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(BX)
 	PREFETCHT1 128(BX)(R12*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R12*1)
 	PREFETCHT0 128(R8)(DX*1)
 	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    128(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    128(R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 128(R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 128(BX)
+	VMOVUPS    128(BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512MomentumStrip2(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -1845,17 +1851,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1886,28 +1892,28 @@ besidebetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -1938,40 +1944,40 @@ besidebetween1:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -2002,30 +2008,31 @@ besidedecaybetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (BX)
 	MOVQ       between+112(FP), R11
 	TESTQ      R11, R11
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -2056,30 +2063,31 @@ besidedecaybetween1:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -2148,95 +2156,97 @@ formed:
 	ADDQ    R11, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 64(R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, 64(R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    64(BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (BX)
 	PREFETCHT1 64(BX)(R12*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R12*1)
 	PREFETCHT0 64(R8)(DX*1)
 	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    64(R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 64(R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, 64(BX)
+	VMOVUPS    64(BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512MomentumStrip1(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -2265,17 +2275,17 @@ tile:
 	MOVQ   k+8(FP), R11
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VBROADCASTSS (R9), Z1
@@ -2297,40 +2307,40 @@ besidebetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R11
 	TESTQ R11, R11
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R9)(AX*8)
 	VMOVUPS      (R10), Z0
 	VBROADCASTSS (R9), Z1
@@ -2352,30 +2362,31 @@ besidedecaybetween0:
 	ADDQ         CX, R10
 	ADDQ         AX, R9
 	DECQ         R11
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -2427,65 +2438,66 @@ formed:
 	ADDQ    R11, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (R8), Z2
-	VMULPS     192(DI), Z2, Z2
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (R8)
-	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (R8), Z1
+	VMULPS     192(DI), Z1, Z1
+	VADDPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (R8)
+	VMULPS     128(DI), Z1, Z1
+	VMOVUPS    (BX), Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R12*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R12*1)
 	PREFETCHT0 (R8)(DX*1)
 	VMOVUPS    (SI), Z0
-	VMOVUPS    (BX), Z1
 	VMULPS     (DI), Z0, Z0
-	VMULPS     64(DI), Z1, Z3
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
 	VMOVUPS    (R8), Z2
 	VMULPS     192(DI), Z2, Z2
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (R8)
 	VMULPS     128(DI), Z2, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMOVUPS    Z1, (BX)
+	VMOVUPS    (BX), Z3
+	VSUBPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512AdamStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512AdamStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512AdamStrip3(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -2531,17 +2543,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -2581,9 +2595,9 @@ besidebetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -2593,30 +2607,28 @@ besidebetween0none:
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -2656,9 +2668,9 @@ besidebetween1:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -2668,30 +2680,28 @@ besidebetween1none:
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween2none
+	JZ         beside0between2none
 
-besidebetween2:
+beside0between2:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -2731,9 +2741,9 @@ besidebetween2:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween2
+	JNZ          beside0between2
 
-besidebetween2none:
+beside0between2none:
 	PREFETCHT1 128(BX)(R13*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -2743,43 +2753,41 @@ besidebetween2none:
 	VMOVUPS    128(SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    128(BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -2819,9 +2827,9 @@ besidedecaybetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -2830,35 +2838,30 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -2898,9 +2901,9 @@ besidedecaybetween1:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -2909,35 +2912,30 @@ besidedecaybetween1none:
 	PREFETCHT0 64(R9)(DX*1)
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween2none
+	JZ         beside1between2none
 
-besidedecaybetween2:
+beside1between2:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -2977,9 +2975,9 @@ besidedecaybetween2:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween2
+	JNZ          beside1between2
 
-besidedecaybetween2none:
+beside1between2none:
 	PREFETCHT1 128(BX)(R13*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -2988,36 +2986,278 @@ besidedecaybetween2none:
 	PREFETCHT0 128(R9)(DX*1)
 	VMOVUPS    128(SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    128(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    128(BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000008, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	VFMADD231PS  Z0, Z3, Z8
+	VFMADD231PS  Z1, Z3, Z9
+	VFMADD231PS  Z2, Z3, Z10
+	VBROADCASTSS 4(R10), Z4
+	VFMADD231PS  Z0, Z4, Z11
+	VFMADD231PS  Z1, Z4, Z12
+	VFMADD231PS  Z2, Z4, Z13
+	VBROADCASTSS 8(R10), Z5
+	VFMADD231PS  Z0, Z5, Z14
+	VFMADD231PS  Z1, Z5, Z15
+	VFMADD231PS  Z2, Z5, Z16
+	VBROADCASTSS 12(R10), Z6
+	VFMADD231PS  Z0, Z6, Z17
+	VFMADD231PS  Z1, Z6, Z18
+	VFMADD231PS  Z2, Z6, Z19
+	VBROADCASTSS 16(R10), Z7
+	VFMADD231PS  Z0, Z7, Z20
+	VFMADD231PS  Z1, Z7, Z21
+	VFMADD231PS  Z2, Z7, Z22
+	VBROADCASTSS 20(R10), Z3
+	VFMADD231PS  Z0, Z3, Z23
+	VFMADD231PS  Z1, Z3, Z24
+	VFMADD231PS  Z2, Z3, Z25
+	VBROADCASTSS 24(R10), Z4
+	VFMADD231PS  Z0, Z4, Z26
+	VFMADD231PS  Z1, Z4, Z27
+	VFMADD231PS  Z2, Z4, Z28
+	VBROADCASTSS 28(R10), Z5
+	VFMADD231PS  Z0, Z5, Z29
+	VFMADD231PS  Z1, Z5, Z30
+	VFMADD231PS  Z2, Z5, Z31
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    (BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (BX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between1none
+
+beside2between1:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	VFMADD231PS  Z0, Z3, Z8
+	VFMADD231PS  Z1, Z3, Z9
+	VFMADD231PS  Z2, Z3, Z10
+	VBROADCASTSS 4(R10), Z4
+	VFMADD231PS  Z0, Z4, Z11
+	VFMADD231PS  Z1, Z4, Z12
+	VFMADD231PS  Z2, Z4, Z13
+	VBROADCASTSS 8(R10), Z5
+	VFMADD231PS  Z0, Z5, Z14
+	VFMADD231PS  Z1, Z5, Z15
+	VFMADD231PS  Z2, Z5, Z16
+	VBROADCASTSS 12(R10), Z6
+	VFMADD231PS  Z0, Z6, Z17
+	VFMADD231PS  Z1, Z6, Z18
+	VFMADD231PS  Z2, Z6, Z19
+	VBROADCASTSS 16(R10), Z7
+	VFMADD231PS  Z0, Z7, Z20
+	VFMADD231PS  Z1, Z7, Z21
+	VFMADD231PS  Z2, Z7, Z22
+	VBROADCASTSS 20(R10), Z3
+	VFMADD231PS  Z0, Z3, Z23
+	VFMADD231PS  Z1, Z3, Z24
+	VFMADD231PS  Z2, Z3, Z25
+	VBROADCASTSS 24(R10), Z4
+	VFMADD231PS  Z0, Z4, Z26
+	VFMADD231PS  Z1, Z4, Z27
+	VFMADD231PS  Z2, Z4, Z28
+	VBROADCASTSS 28(R10), Z5
+	VFMADD231PS  Z0, Z5, Z29
+	VFMADD231PS  Z1, Z5, Z30
+	VFMADD231PS  Z2, Z5, Z31
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between1
+
+beside2between1none:
+	PREFETCHT1 64(BX)(R13*1)
+	PREFETCHT0 64(BX)(DX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(DX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(DX*1)
+	VMOVUPS    64(SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    64(BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(BX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between2none
+
+beside2between2:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VBROADCASTSS (R10), Z3
+	VFMADD231PS  Z0, Z3, Z8
+	VFMADD231PS  Z1, Z3, Z9
+	VFMADD231PS  Z2, Z3, Z10
+	VBROADCASTSS 4(R10), Z4
+	VFMADD231PS  Z0, Z4, Z11
+	VFMADD231PS  Z1, Z4, Z12
+	VFMADD231PS  Z2, Z4, Z13
+	VBROADCASTSS 8(R10), Z5
+	VFMADD231PS  Z0, Z5, Z14
+	VFMADD231PS  Z1, Z5, Z15
+	VFMADD231PS  Z2, Z5, Z16
+	VBROADCASTSS 12(R10), Z6
+	VFMADD231PS  Z0, Z6, Z17
+	VFMADD231PS  Z1, Z6, Z18
+	VFMADD231PS  Z2, Z6, Z19
+	VBROADCASTSS 16(R10), Z7
+	VFMADD231PS  Z0, Z7, Z20
+	VFMADD231PS  Z1, Z7, Z21
+	VFMADD231PS  Z2, Z7, Z22
+	VBROADCASTSS 20(R10), Z3
+	VFMADD231PS  Z0, Z3, Z23
+	VFMADD231PS  Z1, Z3, Z24
+	VFMADD231PS  Z2, Z3, Z25
+	VBROADCASTSS 24(R10), Z4
+	VFMADD231PS  Z0, Z4, Z26
+	VFMADD231PS  Z1, Z4, Z27
+	VFMADD231PS  Z2, Z4, Z28
+	VBROADCASTSS 28(R10), Z5
+	VFMADD231PS  Z0, Z5, Z29
+	VFMADD231PS  Z1, Z5, Z30
+	VFMADD231PS  Z2, Z5, Z31
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between2
+
+beside2between2none:
+	PREFETCHT1 128(BX)(R13*1)
+	PREFETCHT0 128(BX)(DX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(DX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(DX*1)
+	VMOVUPS    128(SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    128(BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 128(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    128(BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 128(BX)
+	ADDQ       $0x000000c0, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -3103,12 +3343,14 @@ formed:
 	ADDQ    R12, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3118,25 +3360,23 @@ alonerow:
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -3146,25 +3386,23 @@ alonerow:
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	PREFETCHT1 128(BX)(R13*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -3174,38 +3412,36 @@ alonerow:
 	VMOVUPS    128(SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    128(BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3214,30 +3450,25 @@ alonedecayrow:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -3246,30 +3477,25 @@ alonedecayrow:
 	PREFETCHT0 64(R9)(DX*1)
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	PREFETCHT1 128(BX)(R13*1)
 	PREFETCHT0 128(BX)(DX*1)
 	PREFETCHT1 128(R8)(R13*1)
@@ -3278,42 +3504,143 @@ alonedecayrow:
 	PREFETCHT0 128(R9)(DX*1)
 	VMOVUPS    128(SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    128(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    128(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 128(R8)
-	VMOVUPS    128(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 128(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    128(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 128(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 128(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    128(BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000008, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    (BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (BX)
+	PREFETCHT1 64(BX)(R13*1)
+	PREFETCHT0 64(BX)(DX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(DX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(DX*1)
+	VMOVUPS    64(SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    64(BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(BX)
+	PREFETCHT1 128(BX)(R13*1)
+	PREFETCHT0 128(BX)(DX*1)
+	PREFETCHT1 128(R8)(R13*1)
+	PREFETCHT0 128(R8)(DX*1)
+	PREFETCHT1 128(R9)(R13*1)
+	PREFETCHT0 128(R9)(DX*1)
+	VMOVUPS    128(SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    128(BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    128(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 128(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    128(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 128(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    128(BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 128(BX)
+	ADDQ       $0x000000c0, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512AdamStrip2(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -3351,17 +3678,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -3392,9 +3721,9 @@ besidebetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3404,30 +3733,28 @@ besidebetween0none:
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidebetween1none
+	JZ         beside0between1none
 
-besidebetween1:
+beside0between1:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -3458,9 +3785,9 @@ besidebetween1:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween1
+	JNZ          beside0between1
 
-besidebetween1none:
+beside0between1none:
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -3470,43 +3797,41 @@ besidebetween1none:
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -3537,9 +3862,9 @@ besidedecaybetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3548,35 +3873,30 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	MOVQ       between+112(FP), R12
 	TESTQ      R12, R12
-	JZ         besidedecaybetween1none
+	JZ         beside1between1none
 
-besidedecaybetween1:
+beside1between1:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VMOVUPS      64(R11), Z1
@@ -3607,9 +3927,9 @@ besidedecaybetween1:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween1
+	JNZ          beside1between1
 
-besidedecaybetween1none:
+beside1between1none:
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -3618,36 +3938,182 @@ besidedecaybetween1none:
 	PREFETCHT0 64(R9)(DX*1)
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000008, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	VFMADD231PS  Z0, Z2, Z7
+	VFMADD231PS  Z1, Z2, Z8
+	VBROADCASTSS 4(R10), Z3
+	VFMADD231PS  Z0, Z3, Z9
+	VFMADD231PS  Z1, Z3, Z10
+	VBROADCASTSS 8(R10), Z4
+	VFMADD231PS  Z0, Z4, Z11
+	VFMADD231PS  Z1, Z4, Z12
+	VBROADCASTSS 12(R10), Z5
+	VFMADD231PS  Z0, Z5, Z13
+	VFMADD231PS  Z1, Z5, Z14
+	VBROADCASTSS 16(R10), Z6
+	VFMADD231PS  Z0, Z6, Z15
+	VFMADD231PS  Z1, Z6, Z16
+	VBROADCASTSS 20(R10), Z2
+	VFMADD231PS  Z0, Z2, Z17
+	VFMADD231PS  Z1, Z2, Z18
+	VBROADCASTSS 24(R10), Z3
+	VFMADD231PS  Z0, Z3, Z19
+	VFMADD231PS  Z1, Z3, Z20
+	VBROADCASTSS 28(R10), Z4
+	VFMADD231PS  Z0, Z4, Z21
+	VFMADD231PS  Z1, Z4, Z22
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    (BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (BX)
+	MOVQ       between+112(FP), R12
+	TESTQ      R12, R12
+	JZ         beside2between1none
+
+beside2between1:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VBROADCASTSS (R10), Z2
+	VFMADD231PS  Z0, Z2, Z7
+	VFMADD231PS  Z1, Z2, Z8
+	VBROADCASTSS 4(R10), Z3
+	VFMADD231PS  Z0, Z3, Z9
+	VFMADD231PS  Z1, Z3, Z10
+	VBROADCASTSS 8(R10), Z4
+	VFMADD231PS  Z0, Z4, Z11
+	VFMADD231PS  Z1, Z4, Z12
+	VBROADCASTSS 12(R10), Z5
+	VFMADD231PS  Z0, Z5, Z13
+	VFMADD231PS  Z1, Z5, Z14
+	VBROADCASTSS 16(R10), Z6
+	VFMADD231PS  Z0, Z6, Z15
+	VFMADD231PS  Z1, Z6, Z16
+	VBROADCASTSS 20(R10), Z2
+	VFMADD231PS  Z0, Z2, Z17
+	VFMADD231PS  Z1, Z2, Z18
+	VBROADCASTSS 24(R10), Z3
+	VFMADD231PS  Z0, Z3, Z19
+	VFMADD231PS  Z1, Z3, Z20
+	VBROADCASTSS 28(R10), Z4
+	VFMADD231PS  Z0, Z4, Z21
+	VFMADD231PS  Z1, Z4, Z22
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between1
+
+beside2between1none:
+	PREFETCHT1 64(BX)(R13*1)
+	PREFETCHT0 64(BX)(DX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(DX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(DX*1)
+	VMOVUPS    64(SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    64(BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(BX)
+	ADDQ       $0x00000080, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -3716,12 +4182,14 @@ formed:
 	ADDQ    R12, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3731,25 +4199,23 @@ alonerow:
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -3759,38 +4225,36 @@ alonerow:
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3799,30 +4263,25 @@ alonedecayrow:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	PREFETCHT1 64(BX)(R13*1)
 	PREFETCHT0 64(BX)(DX*1)
 	PREFETCHT1 64(R8)(R13*1)
@@ -3831,42 +4290,112 @@ alonedecayrow:
 	PREFETCHT0 64(R9)(DX*1)
 	VMOVUPS    64(SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    64(R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, 64(R8)
-	VMOVUPS    64(R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, 64(R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    64(BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, 64(BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    64(BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000008, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    (BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, (BX)
+	PREFETCHT1 64(BX)(R13*1)
+	PREFETCHT0 64(BX)(DX*1)
+	PREFETCHT1 64(R8)(R13*1)
+	PREFETCHT0 64(R8)(DX*1)
+	PREFETCHT1 64(R9)(R13*1)
+	PREFETCHT0 64(R9)(DX*1)
+	VMOVUPS    64(SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    64(R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    64(R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, 64(R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    64(BX), Z6
+	VMULPS     128(DI), Z6, Z6
+	VSUBPS     Z2, Z6, Z6
+	VMOVUPS    Z6, 64(BX)
+	ADDQ       $0x00000080, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, decay int, between int, pending int)
+// func avx512AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512AdamStrip1(SB), NOSPLIT, $0-128
 	MOVQ ap+24(FP), AX
@@ -3896,17 +4425,19 @@ tile:
 	MOVQ   k+8(FP), R12
 	CMPQ   pending+120(FP), $0x00
 	JE     rest
-	CMPQ   decay+104(FP), $0x00
-	JNE    besidedecay
+	CMPQ   form+104(FP), $0x02
+	JEQ    besideform2
+	CMPQ   form+104(FP), $0x01
+	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
 	MOVQ   $0x00000008, pending+120(FP)
 
-besiderow:
+beside0row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidebetween0none
+	JZ    beside0between0none
 
-besidebetween0:
+beside0between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VBROADCASTSS (R10), Z1
@@ -3928,9 +4459,9 @@ besidebetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidebetween0
+	JNZ          beside0between0
 
-besidebetween0none:
+beside0between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -3940,43 +4471,41 @@ besidebetween0none:
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besiderow
+	JNZ        beside0row
 	JMP        besidedone
 
-besidedecay:
+besideform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-besidedecayrow:
+beside1row:
 	MOVQ  between+112(FP), R12
 	TESTQ R12, R12
-	JZ    besidedecaybetween0none
+	JZ    beside1between0none
 
-besidedecaybetween0:
+beside1between0:
 	PREFETCHT0   768(R10)(AX*8)
 	VMOVUPS      (R11), Z0
 	VBROADCASTSS (R10), Z1
@@ -3998,9 +4527,9 @@ besidedecaybetween0:
 	ADDQ         CX, R11
 	ADDQ         AX, R10
 	DECQ         R12
-	JNZ          besidedecaybetween0
+	JNZ          beside1between0
 
-besidedecaybetween0none:
+beside1between0none:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -4009,36 +4538,104 @@ besidedecaybetween0none:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        besidedecayrow
+	JNZ        beside1row
+	JMP        besidedone
+
+besideform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000008, pending+120(FP)
+
+beside2row:
+	MOVQ  between+112(FP), R12
+	TESTQ R12, R12
+	JZ    beside2between0none
+
+beside2between0:
+	PREFETCHT0   768(R10)(AX*8)
+	VMOVUPS      (R11), Z0
+	VBROADCASTSS (R10), Z1
+	VFMADD231PS  Z0, Z1, Z6
+	VBROADCASTSS 4(R10), Z2
+	VFMADD231PS  Z0, Z2, Z7
+	VBROADCASTSS 8(R10), Z3
+	VFMADD231PS  Z0, Z3, Z8
+	VBROADCASTSS 12(R10), Z4
+	VFMADD231PS  Z0, Z4, Z9
+	VBROADCASTSS 16(R10), Z5
+	VFMADD231PS  Z0, Z5, Z10
+	VBROADCASTSS 20(R10), Z1
+	VFMADD231PS  Z0, Z1, Z11
+	VBROADCASTSS 24(R10), Z2
+	VFMADD231PS  Z0, Z2, Z12
+	VBROADCASTSS 28(R10), Z3
+	VFMADD231PS  Z0, Z3, Z13
+	ADDQ         CX, R11
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          beside2between0
+
+beside2between0none:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    (BX), Z14
+	VMULPS     128(DI), Z14, Z14
+	VSUBPS     Z2, Z14, Z14
+	VMOVUPS    Z14, (BX)
+	ADDQ       $0x00000040, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        beside2row
 
 besidedone:
 	MOVQ   between+112(FP), SI
@@ -4090,12 +4687,14 @@ formed:
 	ADDQ    R12, a+16(FP)
 	SUBQ    $0x08, m+0(FP)
 	JNZ     tile
-	CMPQ    decay+104(FP), $0x00
-	JNE     alonedecay
+	CMPQ    form+104(FP), $0x02
+	JEQ     aloneform2
+	CMPQ    form+104(FP), $0x01
+	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
 	MOVQ    $0x00000008, pending+120(FP)
 
-alonerow:
+alone0row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -4105,38 +4704,36 @@ alonerow:
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonerow
+	JNZ        alone0row
 	JMP        alonedone
 
-alonedecay:
+aloneform1:
 	MOVQ gradients+88(FP), SI
 	MOVQ $0x00000008, pending+120(FP)
 
-alonedecayrow:
+alone1row:
 	PREFETCHT1 (BX)(R13*1)
 	PREFETCHT0 (BX)(DX*1)
 	PREFETCHT1 (R8)(R13*1)
@@ -4145,36 +4742,75 @@ alonedecayrow:
 	PREFETCHT0 (R9)(DX*1)
 	VMOVUPS    (SI), Z0
 	VMULPS     (DI), Z0, Z0
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VMULPS     64(DI), Z3, Z3
-	VADDPS     Z3, Z0, Z0
 	VMOVUPS    (R8), Z1
-	VSUBPS     Z1, Z0, Z3
-	VMULPS     192(DI), Z3, Z3
-	VADDPS     Z3, Z1, Z1
+	VSUBPS     Z1, Z0, Z2
+	VMULPS     192(DI), Z2, Z2
+	VADDPS     Z2, Z1, Z1
 	VMOVUPS    Z1, (R8)
-	VMOVUPS    (R9), Z2
-	VMULPS     256(DI), Z2, Z2
-	VMULPS     320(DI), Z0, Z3
-	VMULPS     Z0, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (R9)
-	VSQRTPS    Z2, Z2
-	VMULPS     448(DI), Z2, Z2
-	VADDPS     512(DI), Z2, Z2
-	VMULPS     384(DI), Z1, Z1
-	VDIVPS     Z2, Z1, Z1
-	VMOVUPS    (BX), Z3
-	VMULPS     128(DI), Z3, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    Z3, (BX)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z3
+	VSUBPS     Z3, Z0, Z4
+	VMULPS     256(DI), Z4, Z4
+	VADDPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (R9)
+	VSQRTPS    Z3, Z3
+	VADDPS     384(DI), Z3, Z3
+	VDIVPS     Z3, Z1, Z1
+	VMULPS     320(DI), Z1, Z1
+	VMOVUPS    (BX), Z5
+	VMULPS     128(DI), Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    Z5, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
 	DECQ       pending+120(FP)
-	JNZ        alonedecayrow
+	JNZ        alone1row
+	JMP        alonedone
+
+aloneform2:
+	MOVQ gradients+88(FP), SI
+	MOVQ $0x00000008, pending+120(FP)
+
+alone2row:
+	PREFETCHT1 (BX)(R13*1)
+	PREFETCHT0 (BX)(DX*1)
+	PREFETCHT1 (R8)(R13*1)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT1 (R9)(R13*1)
+	PREFETCHT0 (R9)(DX*1)
+	VMOVUPS    (SI), Z0
+	VMULPS     (DI), Z0, Z0
+	VMOVUPS    (BX), Z1
+	VMULPS     128(DI), Z1, Z1
+	VMULPS     64(DI), Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVUPS    (R8), Z2
+	VSUBPS     Z2, Z0, Z3
+	VMULPS     192(DI), Z3, Z3
+	VADDPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (R8)
+	VMULPS     Z0, Z0, Z0
+	VMOVUPS    (R9), Z4
+	VSUBPS     Z4, Z0, Z5
+	VMULPS     256(DI), Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VMOVUPS    Z4, (R9)
+	VSQRTPS    Z4, Z4
+	VADDPS     384(DI), Z4, Z4
+	VDIVPS     Z4, Z2, Z2
+	VMULPS     320(DI), Z2, Z2
+	VMOVUPS    (BX), Z14
+	VMULPS     128(DI), Z14, Z14
+	VSUBPS     Z2, Z14, Z14
+	VMOVUPS    Z14, (BX)
+	ADDQ       $0x00000040, SI
+	ADDQ       DX, BX
+	ADDQ       DX, R8
+	ADDQ       DX, R9
+	DECQ       pending+120(FP)
+	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER

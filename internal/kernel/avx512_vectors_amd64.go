@@ -184,10 +184,10 @@ func avx512SGD(n int, w *float32, grad *float32, lr float32, scale float32, deca
 //go:noescape
 func avx512Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)
 
-// avx512Adam is adam for n values. Flag 1: decay is not 0; flag 2: 1-Beta1 >= 0.5; flag 4: EpsInside.
+// avx512Adam is adam for n values. Flag 1: decay is not 0; flag 2: 1-Beta1 >= 0.5; flag 4: EpsInside; flag 8: 1-Beta2 >= 0.5.
 //
 //go:noescape
-func avx512Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
+func avx512Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, eps float32, flags int)
 
 // avx512RMSProp is rmsprop for n values; mean and velocity may be nil. Flag 1: decay is not 0; flag 2: eps inside the root.
 //

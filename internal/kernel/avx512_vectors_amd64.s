@@ -7399,95 +7399,89 @@ end:
 // func avx512SGD(n int, w *float32, grad *float32, lr float32, scale float32, decay float32, flags int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SGD(SB), NOSPLIT, $0-48
-	MOVQ         w+8(FP), AX
-	MOVQ         grad+16(FP), CX
-	MOVQ         flags+40(FP), DX
-	ANDQ         $0x01, DX
+	MOVQ         n+0(FP), AX
 	VBROADCASTSS scale+28(FP), Z0
 	VBROADCASTSS lr+24(FP), Z1
 	VBROADCASTSS decay+32(FP), Z2
-	MOVQ         n+0(FP), BX
+	MOVQ         flags+40(FP), CX
+	ANDQ         $0x01, CX
+	MOVQ         w+8(FP), DX
+	MOVQ         grad+16(FP), BX
 	MOVQ         flags+40(FP), SI
 	CMPQ         SI, $0x00
 	JNE          otherwise
-	XORQ         DX, DX
+	XORQ         CX, CX
 
 usualseveral:
-	CMPQ       BX, $0x00000040
+	CMPQ       AX, $0x00000040
 	JLT        usualone
-	TESTQ      $0x00000fff, DX
+	TESTQ      $0x00000fff, CX
 	JNZ        page00000001
-	LEAQ       63488(AX)(DX*1), SI
+	LEAQ       63488(DX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
+	LEAQ       63488(BX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
 page00000001:
-	VMOVUPS (AX)(DX*1), Z2
-	VMOVUPS (CX)(DX*1), Z3
-	VMULPS  Z0, Z3, Z3
-	VMULPS  Z1, Z3, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(DX*1)
-	VMOVUPS 64(AX)(DX*1), Z2
-	VMOVUPS 64(CX)(DX*1), Z3
-	VMULPS  Z0, Z3, Z3
-	VMULPS  Z1, Z3, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, 64(AX)(DX*1)
-	VMOVUPS 128(AX)(DX*1), Z2
-	VMOVUPS 128(CX)(DX*1), Z3
-	VMULPS  Z0, Z3, Z3
-	VMULPS  Z1, Z3, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, 128(AX)(DX*1)
-	VMOVUPS 192(AX)(DX*1), Z2
-	VMOVUPS 192(CX)(DX*1), Z3
-	VMULPS  Z0, Z3, Z3
-	VMULPS  Z1, Z3, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, 192(AX)(DX*1)
-	ADDQ    $0x00000100, DX
-	SUBQ    $0x00000040, BX
+	VMOVUPS (BX)(CX*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (DX)(CX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMOVUPS Z2, (DX)(CX*1)
+	VMOVUPS 64(BX)(CX*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS 64(DX)(CX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMOVUPS Z2, 64(DX)(CX*1)
+	VMOVUPS 128(BX)(CX*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS 128(DX)(CX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMOVUPS Z2, 128(DX)(CX*1)
+	VMOVUPS 192(BX)(CX*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS 192(DX)(CX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMOVUPS Z2, 192(DX)(CX*1)
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000040, AX
 	JMP     usualseveral
 
 usualone:
-	CMPQ       BX, $0x10
+	CMPQ       AX, $0x10
 	JLT        usualpart
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000009
-	LEAQ       63488(AX)(DX*1), SI
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000005
+	LEAQ       63488(DX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
+	LEAQ       63488(BX)(CX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
-page00000009:
-	VMOVUPS (AX)(DX*1), Z2
-	VMOVUPS (CX)(DX*1), Z3
-	VMULPS  Z0, Z3, Z3
-	VMULPS  Z1, Z3, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(DX*1)
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, BX
+page00000005:
+	VMOVUPS (BX)(CX*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (DX)(CX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMOVUPS Z2, (DX)(CX*1)
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, AX
 	JMP     usualone
 
 usualpart:
-	TESTQ     BX, BX
+	TESTQ     AX, AX
 	JZ        usualend
 	MOVL      $0x0000ffff, SI
-	BZHIL     BX, SI, SI
+	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
-	VMOVUPS.Z (AX)(DX*1), K1, Z2
-	VMOVUPS.Z (CX)(DX*1), K1, Z3
-	VMULPS    Z0, Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VSUBPS    Z3, Z2, Z2
-	VMOVUPS   Z2, K1, (AX)(DX*1)
+	VMOVUPS.Z (BX)(CX*1), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS.Z (DX)(CX*1), K1, Z0
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(CX*1)
 
 usualend:
 	VZEROUPPER
@@ -7497,52 +7491,62 @@ otherwise:
 	XORQ SI, SI
 
 otherone:
-	CMPQ       BX, $0x10
+	CMPQ       AX, $0x10
 	JLT        otherpart
 	TESTQ      $0x00000fff, SI
-	JNZ        page0000000d
-	LEAQ       63488(AX)(SI*1), DI
+	JNZ        page00000007
+	LEAQ       63488(DX)(SI*1), DI
 	ANDQ       $-4096, DI
 	PREFETCHT0 (DI)
-	LEAQ       63488(CX)(SI*1), DI
+	LEAQ       63488(BX)(SI*1), DI
 	ANDQ       $-4096, DI
 	PREFETCHT0 (DI)
 
-page0000000d:
-	VMOVUPS (AX)(SI*1), Z3
-	VMOVUPS (CX)(SI*1), Z4
-	VMULPS  Z0, Z4, Z4
-	TESTQ   DX, DX
-	JZ      decayed0000000e
-	VMULPS  Z2, Z3, Z5
-	VADDPS  Z5, Z4, Z4
+page00000007:
+	VMOVUPS (BX)(SI*1), Z3
+	VMULPS  Z0, Z3, Z3
+	TESTQ   CX, CX
+	JZ      end00000009
+	VMOVUPS (DX)(SI*1), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
 
-decayed0000000e:
-	VMULPS  Z1, Z4, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS Z3, (AX)(SI*1)
+end00000009:
+	TESTQ  CX, CX
+	JZ     end0000000b
+	VMULPS Z1, Z3, Z3
+
+end0000000b:
+	VMOVUPS (DX)(SI*1), Z4
+	VSUBPS  Z3, Z4, Z4
+	VMOVUPS Z4, (DX)(SI*1)
 	ADDQ    $0x40, SI
-	SUBQ    $0x10, BX
+	SUBQ    $0x10, AX
 	JMP     otherone
 
 otherpart:
-	TESTQ     BX, BX
+	TESTQ     AX, AX
 	JZ        otherend
 	MOVL      $0x0000ffff, DI
-	BZHIL     BX, DI, DI
+	BZHIL     AX, DI, DI
 	KMOVW     DI, K1
-	VMOVUPS.Z (AX)(SI*1), K1, Z3
-	VMOVUPS.Z (CX)(SI*1), K1, Z4
-	VMULPS    Z0, Z4, Z4
-	TESTQ     DX, DX
-	JZ        decayed00000010
-	VMULPS    Z2, Z3, Z0
-	VADDPS    Z0, Z4, Z4
+	VMOVUPS.Z (BX)(SI*1), K1, Z3
+	VMULPS    Z0, Z3, Z3
+	TESTQ     CX, CX
+	JZ        end0000000e
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    Z0, Z3, Z3
 
-decayed00000010:
-	VMULPS  Z1, Z4, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS Z3, K1, (AX)(SI*1)
+end0000000e:
+	TESTQ  CX, CX
+	JZ     end00000010
+	VMULPS Z1, Z3, Z3
+
+end00000010:
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VSUBPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(SI*1)
 
 otherend:
 	VZEROUPPER
@@ -7551,133 +7555,133 @@ otherend:
 // func avx512Momentum(n int, w *float32, v *float32, grad *float32, scale float32, decay float32, mu float32, into float32, fresh float32, out float32, flags int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Momentum(SB), NOSPLIT, $0-64
-	MOVQ         w+8(FP), AX
-	MOVQ         grad+24(FP), CX
-	MOVQ         flags+56(FP), DX
-	ANDQ         $0x01, DX
-	MOVQ         v+16(FP), BX
-	MOVQ         flags+56(FP), SI
-	ANDQ         $0x02, SI
-	MOVQ         flags+56(FP), DI
-	ANDQ         $0x04, DI
+	MOVQ         n+0(FP), AX
 	VBROADCASTSS scale+32(FP), Z0
 	VBROADCASTSS mu+40(FP), Z1
 	VBROADCASTSS out+52(FP), Z2
 	VBROADCASTSS into+44(FP), Z3
 	VBROADCASTSS fresh+48(FP), Z4
 	VBROADCASTSS decay+36(FP), Z5
-	MOVQ         n+0(FP), R8
+	MOVQ         flags+56(FP), CX
+	ANDQ         $0x01, CX
+	MOVQ         flags+56(FP), DX
+	ANDQ         $0x02, DX
+	MOVQ         flags+56(FP), BX
+	ANDQ         $0x04, BX
+	MOVQ         w+8(FP), SI
+	MOVQ         v+16(FP), DI
+	MOVQ         grad+24(FP), R8
 	MOVQ         flags+56(FP), R9
 	CMPQ         R9, $0x04
 	JNE          otherwise
-	XORQ         DX, DX
+	XORQ         CX, CX
 
 usualseveral:
-	CMPQ       R8, $0x00000040
+	CMPQ       AX, $0x00000040
 	JLT        usualone
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000011
-	LEAQ       63488(AX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(BX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000001
+	LEAQ       63488(SI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(DI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R8)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
 
-page00000011:
-	VMOVUPS (AX)(DX*1), Z3
-	VMOVUPS (CX)(DX*1), Z4
-	VMULPS  Z0, Z4, Z4
-	VMOVUPS (BX)(DX*1), Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  Z4, Z5, Z5
-	VMOVUPS Z5, (BX)(DX*1)
-	VMULPS  Z2, Z5, Z5
-	VSUBPS  Z5, Z3, Z3
-	VMOVUPS Z3, (AX)(DX*1)
-	VMOVUPS 64(AX)(DX*1), Z3
-	VMOVUPS 64(CX)(DX*1), Z4
-	VMULPS  Z0, Z4, Z4
-	VMOVUPS 64(BX)(DX*1), Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  Z4, Z5, Z5
-	VMOVUPS Z5, 64(BX)(DX*1)
-	VMULPS  Z2, Z5, Z5
-	VSUBPS  Z5, Z3, Z3
-	VMOVUPS Z3, 64(AX)(DX*1)
-	VMOVUPS 128(AX)(DX*1), Z3
-	VMOVUPS 128(CX)(DX*1), Z4
-	VMULPS  Z0, Z4, Z4
-	VMOVUPS 128(BX)(DX*1), Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  Z4, Z5, Z5
-	VMOVUPS Z5, 128(BX)(DX*1)
-	VMULPS  Z2, Z5, Z5
-	VSUBPS  Z5, Z3, Z3
-	VMOVUPS Z3, 128(AX)(DX*1)
-	VMOVUPS 192(AX)(DX*1), Z3
-	VMOVUPS 192(CX)(DX*1), Z4
-	VMULPS  Z0, Z4, Z4
-	VMOVUPS 192(BX)(DX*1), Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  Z4, Z5, Z5
-	VMOVUPS Z5, 192(BX)(DX*1)
-	VMULPS  Z2, Z5, Z5
-	VSUBPS  Z5, Z3, Z3
-	VMOVUPS Z3, 192(AX)(DX*1)
-	ADDQ    $0x00000100, DX
-	SUBQ    $0x00000040, R8
+page00000001:
+	VMOVUPS (R8)(CX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (DI)(CX*1), Z4
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMOVUPS Z4, (DI)(CX*1)
+	VMULPS  Z2, Z4, Z4
+	VMOVUPS (SI)(CX*1), Z3
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, (SI)(CX*1)
+	VMOVUPS 64(R8)(CX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 64(DI)(CX*1), Z4
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMOVUPS Z4, 64(DI)(CX*1)
+	VMULPS  Z2, Z4, Z4
+	VMOVUPS 64(SI)(CX*1), Z3
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, 64(SI)(CX*1)
+	VMOVUPS 128(R8)(CX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 128(DI)(CX*1), Z4
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMOVUPS Z4, 128(DI)(CX*1)
+	VMULPS  Z2, Z4, Z4
+	VMOVUPS 128(SI)(CX*1), Z3
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, 128(SI)(CX*1)
+	VMOVUPS 192(R8)(CX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 192(DI)(CX*1), Z4
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMOVUPS Z4, 192(DI)(CX*1)
+	VMULPS  Z2, Z4, Z4
+	VMOVUPS 192(SI)(CX*1), Z3
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, 192(SI)(CX*1)
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000040, AX
 	JMP     usualseveral
 
 usualone:
-	CMPQ       R8, $0x10
+	CMPQ       AX, $0x10
 	JLT        usualpart
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000019
-	LEAQ       63488(AX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(BX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000005
+	LEAQ       63488(SI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(DI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R8)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
 
-page00000019:
-	VMOVUPS (AX)(DX*1), Z3
-	VMOVUPS (CX)(DX*1), Z4
-	VMULPS  Z0, Z4, Z4
-	VMOVUPS (BX)(DX*1), Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  Z4, Z5, Z5
-	VMOVUPS Z5, (BX)(DX*1)
-	VMULPS  Z2, Z5, Z5
-	VSUBPS  Z5, Z3, Z3
-	VMOVUPS Z3, (AX)(DX*1)
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, R8
+page00000005:
+	VMOVUPS (R8)(CX*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (DI)(CX*1), Z4
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMOVUPS Z4, (DI)(CX*1)
+	VMULPS  Z2, Z4, Z4
+	VMOVUPS (SI)(CX*1), Z3
+	VSUBPS  Z4, Z3, Z3
+	VMOVUPS Z3, (SI)(CX*1)
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, AX
 	JMP     usualone
 
 usualpart:
-	TESTQ     R8, R8
+	TESTQ     AX, AX
 	JZ        usualend
-	MOVL      $0x0000ffff, SI
-	BZHIL     R8, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (AX)(DX*1), K1, Z3
-	VMOVUPS.Z (CX)(DX*1), K1, Z4
-	VMULPS    Z0, Z4, Z4
-	VMOVUPS.Z (BX)(DX*1), K1, Z0
+	MOVL      $0x0000ffff, DX
+	BZHIL     AX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (R8)(CX*1), K1, Z3
+	VMULPS    Z0, Z3, Z3
+	VMOVUPS.Z (DI)(CX*1), K1, Z0
 	VMULPS    Z1, Z0, Z0
-	VADDPS    Z4, Z0, Z0
-	VMOVUPS   Z0, K1, (BX)(DX*1)
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(CX*1)
 	VMULPS    Z2, Z0, Z0
-	VSUBPS    Z0, Z3, Z3
-	VMOVUPS   Z3, K1, (AX)(DX*1)
+	VMOVUPS.Z (SI)(CX*1), K1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (SI)(CX*1)
 
 usualend:
 	VZEROUPPER
@@ -7687,330 +7691,354 @@ otherwise:
 	XORQ R9, R9
 
 otherone:
-	CMPQ       R8, $0x10
+	CMPQ       AX, $0x10
 	JLT        otherpart
 	TESTQ      $0x00000fff, R9
-	JNZ        page0000001d
-	LEAQ       63488(AX)(R9*1), R10
+	JNZ        page00000007
+	LEAQ       63488(SI)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
-	LEAQ       63488(BX)(R9*1), R10
+	LEAQ       63488(DI)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
-	LEAQ       63488(CX)(R9*1), R10
+	LEAQ       63488(R8)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
 
-page0000001d:
-	VMOVUPS (AX)(R9*1), Z6
-	VMOVUPS (CX)(R9*1), Z7
-	VMULPS  Z0, Z7, Z7
-	TESTQ   DX, DX
-	JZ      decayed0000001e
-	VMULPS  Z5, Z6, Z8
+page00000007:
+	VMOVUPS (R8)(R9*1), Z6
+	VMULPS  Z0, Z6, Z6
+	TESTQ   CX, CX
+	JZ      end00000009
+	VMOVUPS (SI)(R9*1), Z7
+	VMULPS  Z5, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+
+end00000009:
+	VMOVUPS (DI)(R9*1), Z7
+	VMULPS  Z1, Z7, Z7
+	TESTQ   BX, BX
+	JNZ     ones0000000a
+	VMULPS  Z4, Z6, Z8
+	VMULPS  Z3, Z8, Z8
 	VADDPS  Z8, Z7, Z7
+	JMP     end0000000b
 
-decayed0000001e:
-	VMOVUPS (BX)(R9*1), Z8
-	VMULPS  Z1, Z8, Z8
-	VMOVAPS Z7, Z9
-	TESTQ   DI, DI
-	JNZ     whole0000001f
-	VMULPS  Z4, Z9, Z9
-	VMULPS  Z3, Z9, Z9
+ones0000000a:
+	VADDPS Z6, Z7, Z7
 
-whole0000001f:
-	VADDPS  Z9, Z8, Z8
-	VMOVUPS Z8, (BX)(R9*1)
-	TESTQ   SI, SI
-	JZ      plain00000020
-	VMULPS  Z3, Z7, Z7
-	VMULPS  Z1, Z8, Z8
-	VADDPS  Z8, Z7, Z8
+end0000000b:
+	VMOVUPS Z7, (DI)(R9*1)
+	TESTQ   DX, DX
+	JZ      end0000000d
+	VMULPS  Z3, Z6, Z6
+	VMULPS  Z1, Z7, Z7
+	VADDPS  Z7, Z6, Z7
 
-plain00000020:
-	VMULPS  Z2, Z8, Z8
-	VSUBPS  Z8, Z6, Z6
-	VMOVUPS Z6, (AX)(R9*1)
+end0000000d:
+	VMULPS  Z2, Z7, Z7
+	VMOVUPS (SI)(R9*1), Z6
+	VSUBPS  Z7, Z6, Z6
+	VMOVUPS Z6, (SI)(R9*1)
 	ADDQ    $0x40, R9
-	SUBQ    $0x10, R8
+	SUBQ    $0x10, AX
 	JMP     otherone
 
 otherpart:
-	TESTQ     R8, R8
+	TESTQ     AX, AX
 	JZ        otherend
 	MOVL      $0x0000ffff, R10
-	BZHIL     R8, R10, R10
+	BZHIL     AX, R10, R10
 	KMOVW     R10, K1
-	VMOVUPS.Z (AX)(R9*1), K1, Z6
-	VMOVUPS.Z (CX)(R9*1), K1, Z7
-	VMULPS    Z0, Z7, Z7
-	TESTQ     DX, DX
-	JZ        decayed00000022
-	VMULPS    Z5, Z6, Z0
-	VADDPS    Z0, Z7, Z7
+	VMOVUPS.Z (R8)(R9*1), K1, Z6
+	VMULPS    Z0, Z6, Z6
+	TESTQ     CX, CX
+	JZ        end00000010
+	VMOVUPS.Z (SI)(R9*1), K1, Z0
+	VMULPS    Z5, Z0, Z0
+	VADDPS    Z0, Z6, Z6
 
-decayed00000022:
-	VMOVUPS.Z (BX)(R9*1), K1, Z0
+end00000010:
+	VMOVUPS.Z (DI)(R9*1), K1, Z0
 	VMULPS    Z1, Z0, Z0
-	VMOVAPS   Z7, Z5
-	TESTQ     DI, DI
-	JNZ       whole00000023
-	VMULPS    Z4, Z5, Z5
-	VMULPS    Z3, Z5, Z5
+	TESTQ     BX, BX
+	JNZ       ones00000011
+	VMULPS    Z4, Z6, Z4
+	VMULPS    Z3, Z4, Z4
+	VADDPS    Z4, Z0, Z0
+	JMP       end00000012
 
-whole00000023:
-	VADDPS  Z5, Z0, Z0
-	VMOVUPS Z0, K1, (BX)(R9*1)
-	TESTQ   SI, SI
-	JZ      plain00000024
-	VMULPS  Z3, Z7, Z7
+ones00000011:
+	VADDPS Z6, Z0, Z0
+
+end00000012:
+	VMOVUPS Z0, K1, (DI)(R9*1)
+	TESTQ   DX, DX
+	JZ      end00000014
+	VMULPS  Z3, Z6, Z6
 	VMULPS  Z1, Z0, Z0
-	VADDPS  Z0, Z7, Z0
+	VADDPS  Z0, Z6, Z0
 
-plain00000024:
-	VMULPS  Z2, Z0, Z0
-	VSUBPS  Z0, Z6, Z6
-	VMOVUPS Z6, K1, (AX)(R9*1)
+end00000014:
+	VMULPS    Z2, Z0, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (SI)(R9*1)
 
 otherend:
 	VZEROUPPER
 	RET
 
-// func avx512Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, rise float32, correction2 float32, eps float32, flags int)
+// func avx512Adam(n int, w *float32, m *float32, v *float32, grad *float32, scale float32, decay float32, keep float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, step float32, eps float32, flags int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Adam(SB), NOSPLIT, $0-96
-	MOVQ         w+8(FP), AX
-	MOVQ         grad+32(FP), CX
-	MOVQ         flags+88(FP), DX
-	ANDQ         $0x01, DX
-	MOVQ         m+16(FP), BX
-	MOVQ         flags+88(FP), SI
-	ANDQ         $0x02, SI
-	MOVQ         flags+88(FP), DI
-	ANDQ         $0x04, DI
-	MOVQ         v+24(FP), R8
+TEXT ·avx512Adam(SB), NOSPLIT, $0-88
+	MOVQ         n+0(FP), AX
 	VBROADCASTSS scale+40(FP), Z0
-	VBROADCASTSS beta2+60(FP), Z1
+	VBROADCASTSS fresh1+56(FP), Z1
 	VBROADCASTSS fresh2+64(FP), Z2
-	VBROADCASTSS fresh1+56(FP), Z3
-	VBROADCASTSS rise+72(FP), Z4
-	VBROADCASTSS step+68(FP), Z5
-	VBROADCASTSS eps+80(FP), Z6
-	VBROADCASTSS keep+48(FP), Z7
-	VBROADCASTSS decay+44(FP), Z8
-	VBROADCASTSS beta1+52(FP), Z9
-	VBROADCASTSS correction2+76(FP), Z10
-	MOVQ         n+0(FP), R9
-	MOVQ         flags+88(FP), R10
-	CMPQ         R10, $0x00
+	VBROADCASTSS step+68(FP), Z3
+	VBROADCASTSS eps+72(FP), Z4
+	VBROADCASTSS keep+48(FP), Z5
+	VBROADCASTSS decay+44(FP), Z6
+	VBROADCASTSS beta1+52(FP), Z7
+	VBROADCASTSS beta2+60(FP), Z8
+	MOVQ         flags+80(FP), CX
+	ANDQ         $0x01, CX
+	MOVQ         flags+80(FP), DX
+	ANDQ         $0x02, DX
+	MOVQ         flags+80(FP), BX
+	ANDQ         $0x04, BX
+	MOVQ         flags+80(FP), SI
+	ANDQ         $0x08, SI
+	MOVQ         w+8(FP), DI
+	MOVQ         m+16(FP), R8
+	MOVQ         v+24(FP), R9
+	MOVQ         grad+32(FP), R10
+	MOVQ         flags+80(FP), R11
+	CMPQ         R11, $0x00
 	JNE          otherwise
-	XORQ         DX, DX
+	XORQ         CX, CX
 
 usualone:
-	CMPQ       R9, $0x10
+	CMPQ       AX, $0x10
 	JLT        usualpart
-	TESTQ      $0x00000fff, DX
-	JNZ        page00000025
-	LEAQ       63488(AX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(BX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(R8)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(CX)(DX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	TESTQ      $0x00000fff, CX
+	JNZ        page00000001
+	LEAQ       63488(DI)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R8)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R9)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
+	LEAQ       63488(R10)(CX*1), DX
+	ANDQ       $-4096, DX
+	PREFETCHT0 (DX)
 
-page00000025:
-	VMOVUPS (AX)(DX*1), Z8
-	VMULPS  Z7, Z8, Z8
-	VMOVUPS (CX)(DX*1), Z9
-	VMULPS  Z0, Z9, Z9
-	VMOVUPS (BX)(DX*1), Z10
-	VSUBPS  Z10, Z9, Z11
-	VMULPS  Z3, Z11, Z11
-	VADDPS  Z11, Z10, Z10
-	VMOVUPS Z10, (BX)(DX*1)
-	VMOVUPS (R8)(DX*1), Z11
-	VMULPS  Z1, Z11, Z11
-	VMULPS  Z2, Z9, Z12
-	VMULPS  Z9, Z12, Z12
-	VADDPS  Z12, Z11, Z11
-	VMOVUPS Z11, (R8)(DX*1)
-	VSQRTPS Z11, Z11
-	VMULPS  Z4, Z11, Z11
-	VADDPS  Z6, Z11, Z11
-	VMULPS  Z5, Z10, Z10
-	VDIVPS  Z11, Z10, Z10
-	VSUBPS  Z10, Z8, Z8
-	VMOVUPS Z8, (AX)(DX*1)
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, R9
+page00000001:
+	VMOVUPS (R10)(CX*1), Z6
+	VMULPS  Z0, Z6, Z6
+	VMOVUPS (R8)(CX*1), Z7
+	VSUBPS  Z7, Z6, Z8
+	VMULPS  Z1, Z8, Z8
+	VADDPS  Z8, Z7, Z7
+	VMOVUPS Z7, (R8)(CX*1)
+	VMULPS  Z6, Z6, Z6
+	VMOVUPS (R9)(CX*1), Z8
+	VSUBPS  Z8, Z6, Z6
+	VMULPS  Z2, Z6, Z6
+	VADDPS  Z6, Z8, Z8
+	VMOVUPS Z8, (R9)(CX*1)
+	VSQRTPS Z8, Z8
+	VADDPS  Z4, Z8, Z8
+	VDIVPS  Z8, Z7, Z7
+	VMULPS  Z3, Z7, Z7
+	VMOVUPS (DI)(CX*1), Z6
+	VMULPS  Z5, Z6, Z6
+	VSUBPS  Z7, Z6, Z6
+	VMOVUPS Z6, (DI)(CX*1)
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, AX
 	JMP     usualone
 
 usualpart:
-	TESTQ     R9, R9
+	TESTQ     AX, AX
 	JZ        usualend
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (AX)(DX*1), K1, Z8
-	VMULPS    Z7, Z8, Z8
-	VMOVUPS.Z (CX)(DX*1), K1, Z7
-	VMULPS    Z0, Z7, Z7
-	VMOVUPS.Z (BX)(DX*1), K1, Z0
-	VSUBPS    Z0, Z7, Z9
-	VMULPS    Z3, Z9, Z9
-	VADDPS    Z9, Z0, Z0
-	VMOVUPS   Z0, K1, (BX)(DX*1)
-	VMOVUPS.Z (R8)(DX*1), K1, Z3
-	VMULPS    Z1, Z3, Z3
-	VMULPS    Z2, Z7, Z1
-	VMULPS    Z7, Z1, Z1
-	VADDPS    Z1, Z3, Z3
-	VMOVUPS   Z3, K1, (R8)(DX*1)
-	VSQRTPS   Z3, Z3
-	VMULPS    Z4, Z3, Z3
-	VADDPS    Z6, Z3, Z3
-	VMULPS    Z5, Z0, Z0
-	VDIVPS    Z3, Z0, Z0
-	VSUBPS    Z0, Z8, Z8
-	VMOVUPS   Z8, K1, (AX)(DX*1)
+	MOVL      $0x0000ffff, DX
+	BZHIL     AX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (R10)(CX*1), K1, Z6
+	VMULPS    Z0, Z6, Z6
+	VMOVUPS.Z (R8)(CX*1), K1, Z0
+	VSUBPS    Z0, Z6, Z7
+	VMULPS    Z1, Z7, Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   Z0, K1, (R8)(CX*1)
+	VMULPS    Z6, Z6, Z6
+	VMOVUPS.Z (R9)(CX*1), K1, Z1
+	VSUBPS    Z1, Z6, Z6
+	VMULPS    Z2, Z6, Z6
+	VADDPS    Z6, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)(CX*1)
+	VSQRTPS   Z1, Z1
+	VADDPS    Z4, Z1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VMOVUPS.Z (DI)(CX*1), K1, Z1
+	VMULPS    Z5, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (DI)(CX*1)
 
 usualend:
 	VZEROUPPER
 	RET
 
 otherwise:
-	XORQ R10, R10
+	XORQ R11, R11
 
 otherone:
-	CMPQ       R9, $0x10
+	CMPQ       AX, $0x10
 	JLT        otherpart
-	TESTQ      $0x00000fff, R10
-	JNZ        page00000031
-	LEAQ       63488(AX)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
-	LEAQ       63488(BX)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
-	LEAQ       63488(R8)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
-	LEAQ       63488(CX)(R10*1), R11
-	ANDQ       $-4096, R11
-	PREFETCHT0 (R11)
+	TESTQ      $0x00000fff, R11
+	JNZ        page00000003
+	LEAQ       63488(DI)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
+	LEAQ       63488(R8)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
+	LEAQ       63488(R9)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
+	LEAQ       63488(R10)(R11*1), R12
+	ANDQ       $-4096, R12
+	PREFETCHT0 (R12)
 
-page00000031:
-	VMOVUPS (AX)(R10*1), Z11
-	VMULPS  Z7, Z11, Z11
-	VMOVUPS (CX)(R10*1), Z12
-	VMULPS  Z0, Z12, Z12
+page00000003:
+	VMOVUPS (R10)(R11*1), Z9
+	VMULPS  Z0, Z9, Z9
+	TESTQ   CX, CX
+	JZ      end00000005
+	VMOVUPS (DI)(R11*1), Z10
+	VMULPS  Z5, Z10, Z10
+	VMULPS  Z6, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+
+end00000005:
+	VMOVUPS (R8)(R11*1), Z10
+	VSUBPS  Z10, Z9, Z11
 	TESTQ   DX, DX
-	JZ      decayed00000032
-	VMULPS  Z8, Z11, Z13
-	VADDPS  Z13, Z12, Z12
+	JNZ     short100000006
+	VMULPS  Z1, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+	JMP     end00000007
 
-decayed00000032:
-	VMOVUPS (BX)(R10*1), Z13
-	VSUBPS  Z13, Z12, Z14
+short100000006:
+	VMULPS Z7, Z11, Z11
+	VSUBPS Z11, Z9, Z10
+
+end00000007:
+	VMOVUPS Z10, (R8)(R11*1)
+	VMULPS  Z9, Z9, Z9
+	VMOVUPS (R9)(R11*1), Z11
+	VSUBPS  Z11, Z9, Z12
 	TESTQ   SI, SI
-	JNZ     far00000033
-	VMULPS  Z3, Z14, Z14
-	VADDPS  Z14, Z13, Z13
-	JMP     moment00000034
+	JNZ     short200000008
+	VMULPS  Z2, Z12, Z12
+	VADDPS  Z12, Z11, Z11
+	JMP     end00000009
 
-far00000033:
-	VMULPS Z9, Z14, Z14
-	VSUBPS Z14, Z12, Z13
+short200000008:
+	VMULPS Z8, Z12, Z12
+	VSUBPS Z12, Z9, Z11
 
-moment00000034:
-	VMOVUPS Z13, (BX)(R10*1)
-	VMOVUPS (R8)(R10*1), Z14
-	VMULPS  Z1, Z14, Z14
-	VMULPS  Z2, Z12, Z15
-	VMULPS  Z12, Z15, Z15
-	VADDPS  Z15, Z14, Z14
-	VMOVUPS Z14, (R8)(R10*1)
-	TESTQ   DI, DI
-	JNZ     within00000035
-	VSQRTPS Z14, Z14
-	VMULPS  Z4, Z14, Z14
-	VADDPS  Z6, Z14, Z14
-	JMP     denominator00000036
+end00000009:
+	VMOVUPS Z11, (R9)(R11*1)
+	TESTQ   BX, BX
+	JNZ     inside0000000a
+	VSQRTPS Z11, Z11
+	VADDPS  Z4, Z11, Z11
+	JMP     end0000000b
 
-within00000035:
-	VDIVPS  Z10, Z14, Z14
-	VADDPS  Z6, Z14, Z14
-	VSQRTPS Z14, Z14
+inside0000000a:
+	VADDPS  Z4, Z11, Z11
+	VSQRTPS Z11, Z11
 
-denominator00000036:
-	VMULPS  Z5, Z13, Z13
-	VDIVPS  Z14, Z13, Z13
-	VSUBPS  Z13, Z11, Z11
-	VMOVUPS Z11, (AX)(R10*1)
-	ADDQ    $0x40, R10
-	SUBQ    $0x10, R9
+end0000000b:
+	VDIVPS  Z11, Z10, Z10
+	VMULPS  Z3, Z10, Z10
+	VMOVUPS (DI)(R11*1), Z9
+	VMULPS  Z5, Z9, Z9
+	VSUBPS  Z10, Z9, Z9
+	VMOVUPS Z9, (DI)(R11*1)
+	ADDQ    $0x40, R11
+	SUBQ    $0x10, AX
 	JMP     otherone
 
 otherpart:
-	TESTQ     R9, R9
+	TESTQ     AX, AX
 	JZ        otherend
-	MOVL      $0x0000ffff, R11
-	BZHIL     R9, R11, R11
-	KMOVW     R11, K1
-	VMOVUPS.Z (AX)(R10*1), K1, Z11
-	VMULPS    Z7, Z11, Z11
-	VMOVUPS.Z (CX)(R10*1), K1, Z7
-	VMULPS    Z0, Z7, Z7
+	MOVL      $0x0000ffff, R12
+	BZHIL     AX, R12, R12
+	KMOVW     R12, K1
+	VMOVUPS.Z (R10)(R11*1), K1, Z9
+	VMULPS    Z0, Z9, Z9
+	TESTQ     CX, CX
+	JZ        end0000000e
+	VMOVUPS.Z (DI)(R11*1), K1, Z0
+	VMULPS    Z5, Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VADDPS    Z0, Z9, Z9
+
+end0000000e:
+	VMOVUPS.Z (R8)(R11*1), K1, Z0
+	VSUBPS    Z0, Z9, Z6
 	TESTQ     DX, DX
-	JZ        decayed00000038
-	VMULPS    Z8, Z11, Z0
-	VADDPS    Z0, Z7, Z7
+	JNZ       short10000000f
+	VMULPS    Z1, Z6, Z6
+	VADDPS    Z6, Z0, Z0
+	JMP       end00000010
 
-decayed00000038:
-	VMOVUPS.Z (BX)(R10*1), K1, Z0
-	VSUBPS    Z0, Z7, Z8
+short10000000f:
+	VMULPS Z7, Z6, Z6
+	VSUBPS Z6, Z9, Z0
+
+end00000010:
+	VMOVUPS   Z0, K1, (R8)(R11*1)
+	VMULPS    Z9, Z9, Z9
+	VMOVUPS.Z (R9)(R11*1), K1, Z1
+	VSUBPS    Z1, Z9, Z6
 	TESTQ     SI, SI
-	JNZ       far00000039
-	VMULPS    Z3, Z8, Z8
-	VADDPS    Z8, Z0, Z0
-	JMP       moment0000003a
+	JNZ       short200000011
+	VMULPS    Z2, Z6, Z6
+	VADDPS    Z6, Z1, Z1
+	JMP       end00000012
 
-far00000039:
-	VMULPS Z9, Z8, Z8
-	VSUBPS Z8, Z7, Z0
+short200000011:
+	VMULPS Z8, Z6, Z6
+	VSUBPS Z6, Z9, Z1
 
-moment0000003a:
-	VMOVUPS   Z0, K1, (BX)(R10*1)
-	VMOVUPS.Z (R8)(R10*1), K1, Z3
-	VMULPS    Z1, Z3, Z3
-	VMULPS    Z2, Z7, Z1
-	VMULPS    Z7, Z1, Z1
-	VADDPS    Z1, Z3, Z3
-	VMOVUPS   Z3, K1, (R8)(R10*1)
-	TESTQ     DI, DI
-	JNZ       within0000003b
-	VSQRTPS   Z3, Z3
-	VMULPS    Z4, Z3, Z3
-	VADDPS    Z6, Z3, Z3
-	JMP       denominator0000003c
+end00000012:
+	VMOVUPS Z1, K1, (R9)(R11*1)
+	TESTQ   BX, BX
+	JNZ     inside00000013
+	VSQRTPS Z1, Z1
+	VADDPS  Z4, Z1, Z1
+	JMP     end00000014
 
-within0000003b:
-	VDIVPS  Z10, Z3, Z3
-	VADDPS  Z6, Z3, Z3
-	VSQRTPS Z3, Z3
+inside00000013:
+	VADDPS  Z4, Z1, Z1
+	VSQRTPS Z1, Z1
 
-denominator0000003c:
-	VMULPS  Z5, Z0, Z0
-	VDIVPS  Z3, Z0, Z0
-	VSUBPS  Z0, Z11, Z11
-	VMOVUPS Z11, K1, (AX)(R10*1)
+end00000014:
+	VDIVPS    Z1, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VMOVUPS.Z (DI)(R11*1), K1, Z1
+	VMULPS    Z5, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (DI)(R11*1)
 
 otherend:
 	VZEROUPPER
@@ -8043,7 +8071,7 @@ one:
 	CMPQ       R9, $0x10
 	JLT        part
 	TESTQ      $0x00000fff, R10
-	JNZ        page0000003d
+	JNZ        page00000001
 	LEAQ       63488(AX)(R10*1), R11
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
@@ -8054,16 +8082,16 @@ one:
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
 
-page0000003d:
+page00000001:
 	VMOVUPS (AX)(R10*1), Z8
 	VMOVUPS (CX)(R10*1), Z9
 	VMULPS  Z0, Z9, Z9
 	TESTQ   DX, DX
-	JZ      decayed0000003e
+	JZ      decayed00000002
 	VMULPS  Z7, Z8, Z10
 	VADDPS  Z10, Z9, Z9
 
-decayed0000003e:
+decayed00000002:
 	VMOVUPS    (BX)(R10*1), Z10
 	VMULPS     Z2, Z10, Z10
 	VMULPS     Z1, Z9, Z13
@@ -8071,14 +8099,14 @@ decayed0000003e:
 	VADDPS     Z13, Z10, Z10
 	VMOVUPS    Z10, (BX)(R10*1)
 	TESTQ      DI, DI
-	JZ         plain0000003f
+	JZ         plain00000003
 	TESTQ      $0x00000fff, R10
-	JNZ        page00000040
+	JNZ        page00000004
 	LEAQ       63488(DI)(R10*1), R11
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
 
-page00000040:
+page00000004:
 	VMOVUPS (DI)(R10*1), Z13
 	VSUBPS  Z13, Z9, Z14
 	VMULPS  Z1, Z14, Z14
@@ -8089,35 +8117,35 @@ page00000040:
 	VPXORD  Z11, Z11, Z11
 	VMAXPS  Z10, Z11, Z10
 
-plain0000003f:
+plain00000003:
 	TESTQ   SI, SI
-	JNZ     within00000041
+	JNZ     within00000005
 	VSQRTPS Z10, Z10
 	VADDPS  Z5, Z10, Z10
-	JMP     root00000042
+	JMP     root00000006
 
-within00000041:
+within00000005:
 	VADDPS  Z5, Z10, Z10
 	VSQRTPS Z10, Z10
 
-root00000042:
+root00000006:
 	VMULPS     Z3, Z9, Z9
 	VDIVPS     Z10, Z9, Z9
 	TESTQ      R8, R8
-	JZ         still00000043
+	JZ         still00000007
 	TESTQ      $0x00000fff, R10
-	JNZ        page00000044
+	JNZ        page00000008
 	LEAQ       63488(R8)(R10*1), R11
 	ANDQ       $-4096, R11
 	PREFETCHT0 (R11)
 
-page00000044:
+page00000008:
 	VMOVUPS (R8)(R10*1), Z10
 	VMULPS  Z6, Z10, Z10
 	VADDPS  Z10, Z9, Z9
 	VMOVUPS Z9, (R8)(R10*1)
 
-still00000043:
+still00000007:
 	VMULPS  Z4, Z9, Z9
 	VSUBPS  Z9, Z8, Z8
 	VMOVUPS Z8, (AX)(R10*1)
@@ -8135,11 +8163,11 @@ part:
 	VMOVUPS.Z (CX)(R10*1), K1, Z9
 	VMULPS    Z0, Z9, Z9
 	TESTQ     DX, DX
-	JZ        decayed00000046
+	JZ        decayed0000000a
 	VMULPS    Z7, Z8, Z0
 	VADDPS    Z0, Z9, Z9
 
-decayed00000046:
+decayed0000000a:
 	VMOVUPS.Z (BX)(R10*1), K1, Z0
 	VMULPS    Z2, Z0, Z0
 	VMULPS    Z1, Z9, Z2
@@ -8147,7 +8175,7 @@ decayed00000046:
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS   Z0, K1, (BX)(R10*1)
 	TESTQ     DI, DI
-	JZ        plain00000047
+	JZ        plain0000000b
 	VMOVUPS.Z (DI)(R10*1), K1, Z2
 	VSUBPS    Z2, Z9, Z7
 	VMULPS    Z1, Z7, Z7
@@ -8158,28 +8186,28 @@ decayed00000046:
 	VPXORD    Z12, Z12, Z12
 	VMAXPS    Z0, Z12, Z0
 
-plain00000047:
+plain0000000b:
 	TESTQ   SI, SI
-	JNZ     within00000049
+	JNZ     within0000000d
 	VSQRTPS Z0, Z0
 	VADDPS  Z5, Z0, Z0
-	JMP     root0000004a
+	JMP     root0000000e
 
-within00000049:
+within0000000d:
 	VADDPS  Z5, Z0, Z0
 	VSQRTPS Z0, Z0
 
-root0000004a:
+root0000000e:
 	VMULPS    Z3, Z9, Z9
 	VDIVPS    Z0, Z9, Z9
 	TESTQ     R8, R8
-	JZ        still0000004b
+	JZ        still0000000f
 	VMOVUPS.Z (R8)(R10*1), K1, Z0
 	VMULPS    Z6, Z0, Z0
 	VADDPS    Z0, Z9, Z9
 	VMOVUPS   Z9, K1, (R8)(R10*1)
 
-still0000004b:
+still0000000f:
 	VMULPS  Z4, Z9, Z9
 	VSUBPS  Z9, Z8, Z8
 	VMOVUPS Z8, K1, (AX)(R10*1)
@@ -8209,7 +8237,7 @@ one:
 	CMPQ       DI, $0x10
 	JLT        part
 	TESTQ      $0x00000fff, R8
-	JNZ        page0000004d
+	JNZ        page00000011
 	LEAQ       63488(AX)(R8*1), R9
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
@@ -8220,31 +8248,31 @@ one:
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
 
-page0000004d:
+page00000011:
 	VMOVUPS (AX)(R8*1), Z4
 	VMOVUPS (CX)(R8*1), Z5
 	VMULPS  Z0, Z5, Z5
 	TESTQ   DX, DX
-	JZ      decayed0000004e
+	JZ      decayed00000012
 	VMULPS  Z3, Z4, Z6
 	VADDPS  Z6, Z5, Z5
 
-decayed0000004e:
+decayed00000012:
 	VMOVUPS (BX)(R8*1), Z6
 	VMULPS  Z5, Z5, Z7
 	VADDPS  Z7, Z6, Z6
 	VMOVUPS Z6, (BX)(R8*1)
 	TESTQ   SI, SI
-	JNZ     within0000004f
+	JNZ     within00000013
 	VSQRTPS Z6, Z6
 	VADDPS  Z2, Z6, Z6
-	JMP     root00000050
+	JMP     root00000014
 
-within0000004f:
+within00000013:
 	VADDPS  Z2, Z6, Z6
 	VSQRTPS Z6, Z6
 
-root00000050:
+root00000014:
 	VMULPS  Z1, Z5, Z5
 	VDIVPS  Z6, Z5, Z5
 	VSUBPS  Z5, Z4, Z4
@@ -8263,26 +8291,26 @@ part:
 	VMOVUPS.Z (CX)(R8*1), K1, Z5
 	VMULPS    Z0, Z5, Z5
 	TESTQ     DX, DX
-	JZ        decayed00000052
+	JZ        decayed00000016
 	VMULPS    Z3, Z4, Z0
 	VADDPS    Z0, Z5, Z5
 
-decayed00000052:
+decayed00000016:
 	VMOVUPS.Z (BX)(R8*1), K1, Z0
 	VMULPS    Z5, Z5, Z3
 	VADDPS    Z3, Z0, Z0
 	VMOVUPS   Z0, K1, (BX)(R8*1)
 	TESTQ     SI, SI
-	JNZ       within00000053
+	JNZ       within00000017
 	VSQRTPS   Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	JMP       root00000054
+	JMP       root00000018
 
-within00000053:
+within00000017:
 	VADDPS  Z2, Z0, Z0
 	VSQRTPS Z0, Z0
 
-root00000054:
+root00000018:
 	VMULPS  Z1, Z5, Z5
 	VDIVPS  Z0, Z5, Z5
 	VSUBPS  Z5, Z4, Z4
@@ -8314,7 +8342,7 @@ one:
 	CMPQ       DI, $0x10
 	JLT        part
 	TESTQ      $0x00000fff, R8
-	JNZ        page00000055
+	JNZ        page00000019
 	LEAQ       63488(AX)(R8*1), R9
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
@@ -8328,16 +8356,16 @@ one:
 	ANDQ       $-4096, R9
 	PREFETCHT0 (R9)
 
-page00000055:
+page00000019:
 	VMOVUPS (AX)(R8*1), Z6
 	VMOVUPS (CX)(R8*1), Z7
 	VMULPS  Z3, Z7, Z7
 	TESTQ   DX, DX
-	JZ      decayed00000056
+	JZ      decayed0000001a
 	VMULPS  Z5, Z6, Z8
 	VADDPS  Z8, Z7, Z7
 
-decayed00000056:
+decayed0000001a:
 	VMOVUPS (BX)(R8*1), Z8
 	VMULPS  Z1, Z8, Z8
 	VMULPS  Z0, Z7, Z9
@@ -8373,11 +8401,11 @@ part:
 	VMOVUPS.Z (CX)(R8*1), K1, Z7
 	VMULPS    Z3, Z7, Z7
 	TESTQ     DX, DX
-	JZ        decayed00000058
+	JZ        decayed0000001c
 	VMULPS    Z5, Z6, Z3
 	VADDPS    Z3, Z7, Z7
 
-decayed00000058:
+decayed0000001c:
 	VMOVUPS.Z (BX)(R8*1), K1, Z3
 	VMULPS    Z1, Z3, Z3
 	VMULPS    Z0, Z7, Z5
@@ -8429,7 +8457,7 @@ one:
 	CMPQ       R8, $0x10
 	JLT        part
 	TESTQ      $0x00000fff, R9
-	JNZ        page00000059
+	JNZ        page0000001d
 	LEAQ       63488(AX)(R9*1), R10
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
@@ -8446,16 +8474,16 @@ one:
 	ANDQ       $-4096, R10
 	PREFETCHT0 (R10)
 
-page00000059:
+page0000001d:
 	VMOVUPS (AX)(R9*1), Z8
 	VMOVUPS (CX)(R9*1), Z9
 	VMULPS  Z0, Z9, Z9
 	TESTQ   DX, DX
-	JZ      decayed0000005a
+	JZ      decayed0000001e
 	VMULPS  Z7, Z8, Z10
 	VADDPS  Z10, Z9, Z9
 
-decayed0000005a:
+decayed0000001e:
 	VMOVUPS (BX)(R9*1), Z10
 	VSUBPS  Z10, Z9, Z11
 	VMULPS  Z3, Z11, Z11
@@ -8493,11 +8521,11 @@ part:
 	VMOVUPS.Z (CX)(R9*1), K1, Z9
 	VMULPS    Z0, Z9, Z9
 	TESTQ     DX, DX
-	JZ        decayed0000005c
+	JZ        decayed00000020
 	VMULPS    Z7, Z8, Z0
 	VADDPS    Z0, Z9, Z9
 
-decayed0000005c:
+decayed00000020:
 	VMOVUPS.Z (BX)(R9*1), K1, Z0
 	VSUBPS    Z0, Z9, Z7
 	VMULPS    Z3, Z7, Z7

@@ -12,7 +12,7 @@ type mergedStrips struct {
 
 // A mergedStrip forms the gradients of a strip of whole tiles and updates w with
 // them, and mean and square. h is the rule's numbers, each sixteen times. pending is 0.
-type mergedStrip func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, decay, between, pending int)
+type mergedStrip func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, pending int)
 
 // mergedRows is the rows whose gradients are in the first cache at a time where
 // registers don't do: whole tiles of any set.
@@ -34,7 +34,7 @@ type mergeScratch struct {
 }
 
 const (
-	mergedNumbers = 9
+	mergedNumbers = 7
 	// mergedWork is the most multiply-adds of one call: more than of other products,
 	// since the last tile of each has no next one to hide its update in.
 	mergedWork = 4 * stripWork
@@ -112,10 +112,12 @@ func merged(u *Update[float32], h *[mergedNumbers * 16]float32) int {
 		if !a.Usual() {
 			return mergedNone
 		}
-		set(a.Scale, a.Decay, 1-a.Decoupled, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.LR/a.Correction1, 1/sqrt(a.Correction2), a.Eps)
+		step, eps := folded[float32](a)
+		set(a.Scale, a.Decay, 1-a.Decoupled, 1-a.Beta1, 1-a.Beta2, step, eps)
 		return mergedAdam
 	case u.SGD != nil:
-		set(u.SGD.Scale, u.SGD.Decay, u.SGD.LR)
+		scale, lr := u.SGD.folded(u.form() != 0)
+		set(scale, u.SGD.Decay, lr)
 		return mergedSGD
 	case u.Momentum.Usual():
 		set(u.Momentum.Scale, u.Momentum.Decay, u.Momentum.LR, u.Momentum.Mu)
@@ -137,15 +139,17 @@ func (s *mergedStrips) of(u *Update[float32], h *[mergedNumbers * 16]float32) *[
 	return nil
 }
 
-// decays is 1 where the rule's gradient has weight decay added.
-func (u *Update[float32]) decays() int {
+// form is which of the rule's forms in _asm/merged.go the update takes.
+func (u *Update[float32]) form() int {
 	switch {
 	case u.SGD != nil:
 		return decayFlags(u.SGD.Decay, false)
 	case u.Momentum != nil:
 		return decayFlags(u.Momentum.Decay, false)
+	case decayFlags(u.Adam.Decay, false) != 0:
+		return 2
 	}
-	return decayFlags(u.Adam.Decay, false)
+	return decayFlags(u.Adam.Decoupled, false)
 }
 
 // strip forms the gradients of some rows of a strip of w columns, of which the first has number at, and updates their weights.
@@ -179,5 +183,5 @@ func (m *merging) call(code mergedStrip, rows, w int, a *float32, ap, tile int, 
 		square = &u.V[at]
 	}
 	between := m.K / (m.rows * w / m.lanes)
-	code(rows, m.K, a, ap, tile, b, bp, &u.W[at], m.Stride, mean, square, &memory.grads[0], &memory.h[0], u.decays(), between, 0)
+	code(rows, m.K, a, ap, tile, b, bp, &u.W[at], m.Stride, mean, square, &memory.grads[0], &memory.h[0], u.form(), between, 0)
 }

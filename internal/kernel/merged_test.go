@@ -13,14 +13,15 @@ func updatesUnderTest() map[string]Update[float32] {
 	decay, nesterov, folded, dampened := momentum, momentum, momentum, momentum
 	decay.Decay, nesterov.Nesterov, folded.Folded, dampened.Dampening = 0.01, true, true, 0.2
 	adam := Adam{LR: 0.01, Scale: 0.25, Beta1: 0.9, Beta2: 0.99, Correction1: 0.3, Correction2: 0.2, Eps: 1e-8}
-	coupled, decoupled, inside, short := adam, adam, adam, adam
-	coupled.Decay, decoupled.Decoupled, inside.EpsInside, short.Beta1 = 0.01, 0.03, true, 0.4
+	coupled, decoupled, both, inside, short, shorter := adam, adam, adam, adam, adam, adam
+	coupled.Decay, decoupled.Decoupled, inside.EpsInside, short.Beta1, shorter.Beta2 = 0.01, 0.03, true, 0.4, 0.4
+	both.Decay, both.Decoupled = 0.01, 0.03
 	return map[string]Update[float32]{
 		"sgd": {SGD: &SGD{LR: 0.1, Scale: 0.25}}, "sgd decay": {SGD: &SGD{LR: 0.1, Scale: 0.25, Decay: 0.01}},
 		"momentum": {Momentum: &momentum}, "momentum decay": {Momentum: &decay}, "nesterov": {Momentum: &nesterov},
 		"folded": {Momentum: &folded}, "dampened": {Momentum: &dampened},
 		"adam": {Adam: &adam}, "adam coupled": {Adam: &coupled}, "adamw": {Adam: &decoupled},
-		"adam inside": {Adam: &inside}, "adam short": {Adam: &short},
+		"adamw coupled": {Adam: &both}, "adam inside": {Adam: &inside}, "adam short": {Adam: &short}, "adam shorter": {Adam: &shorter},
 	}
 }
 

@@ -6,7 +6,7 @@ package kernel
 
 // A mergedPairStrip forms the gradients of m rows of a strip and updates w with them, and mean and square; see the assembly.
 type mergedPairStrip func(m, k int, a, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32,
-	decay, between, pending, last, jump int, down *float32, ldd, jumpDown int, turned, then *float32, ldt, beyond int)
+	form, between, pending, last, jump int, down *float32, ldd, jumpDown int, turned, then *float32, ldt, beyond int)
 
 var avx512MergedPairs = [mergedAdam + 1][3]mergedPairStrip{
 	mergedSGD:      {avx512SGDPairStrip1, avx512SGDPairStrip2, avx512SGDPairStrip3},
@@ -81,6 +81,6 @@ func (m *mergingPairs) call(code mergedPairStrip, i, high, j, first, pending, la
 	}
 	slots := (rows + 2) * width / m.lanes
 	code(high, m.a.K, &m.a.Data[i*m.a.K], &m.b.Data[next*m.b.K], ap, &m.b.Data[j*m.b.K], width, &u.W[at], m.b.Count, mean, square,
-		&m.memory.grads[0], &m.memory.h[0], u.decays(), m.a.K/slots, pending, last, jump,
+		&m.memory.grads[0], &m.memory.h[0], u.form(), m.a.K/slots, pending, last, jump,
 		&m.down.Data[fromJ*m.down.K+from/2*width], width, jumpDown, place(from, fromJ), place(then, j), ap, 2*Panel*ap)
 }

@@ -107,10 +107,10 @@ func neonSGD(n int, w, grad *float32, lr, scale, decay float32, flags int)
 //go:noescape
 func neonMomentum(n int, w, v, grad *float32, scale, decay, mu, into, fresh, out float32, flags int)
 
-// neonAdam is adam for n values. Flag 1: decay is not 0; flag 2: 1-Beta1 >= 0.5; flag 4: EpsInside.
+// neonAdam is adam for n values. Flag 1: decay is not 0; flag 2: 1-Beta1 >= 0.5; flag 4: EpsInside; flag 8: 1-Beta2 >= 0.5.
 //
 //go:noescape
-func neonAdam(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, rise, correction2, eps float32, flags int)
+func neonAdam(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, eps float32, flags int)
 
 // neonSumLeaf returns the sum of float64(x[i]) of a leaf of n values, at most 512.
 //

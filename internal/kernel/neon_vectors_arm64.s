@@ -1661,19 +1661,21 @@ plain103:
 end91:
 	RET
 
-// neonAdam(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, rise, correction2, eps float32, flags int)
-TEXT ·neonAdam(SB), NOSPLIT, $0-96
+// neonAdam(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, eps float32, flags int)
+TEXT ·neonAdam(SB), NOSPLIT, $0-88
 	MOVD n+0(FP), R0
 	MOVD w+8(FP), R1
 	MOVD grad+32(FP), R2
-	MOVD flags+88(FP), R3
+	MOVD flags+80(FP), R3
 	AND $1, R3
 	MOVD m+16(FP), R4
-	MOVD flags+88(FP), R5
+	MOVD flags+80(FP), R5
 	AND $2, R5
-	MOVD flags+88(FP), R6
+	MOVD flags+80(FP), R6
 	AND $4, R6
-	MOVD v+24(FP), R7
+	MOVD flags+80(FP), R7
+	AND $8, R7
+	MOVD v+24(FP), R8
 	FMOVS scale+40(FP), F31
 	VDUP V31.S[0], V31.S4
 	FMOVS decay+44(FP), F30
@@ -1690,12 +1692,8 @@ TEXT ·neonAdam(SB), NOSPLIT, $0-96
 	VDUP V25.S[0], V25.S4
 	FMOVS step+68(FP), F24
 	VDUP V24.S[0], V24.S4
-	FMOVS rise+72(FP), F23
+	FMOVS eps+72(FP), F23
 	VDUP V23.S[0], V23.S4
-	FMOVS correction2+76(FP), F22
-	VDUP V22.S[0], V22.S4
-	FMOVS eps+80(FP), F21
-	VDUP V21.S[0], V21.S4
 
 several105:
 	CMP $8, R0
@@ -1714,195 +1712,219 @@ without107:
 	CBNZ R5, far108
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	B moment109
+	B moved109
 
 far108:
 	WORD $0x6e3cdc63 // fmul v3.4s, v3.4s, v28.4s
 	WORD $0x4ea3d422 // fsub v2.4s, v1.4s, v3.4s
 
-moment109:
+moved109:
 	FMOVQ F2, 0(R4)
-	FMOVQ 0(R7), F4
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x6e21df25 // fmul v5.4s, v25.4s, v1.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	FMOVQ F4, 0(R7)
-	CBNZ R6, within110
-	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
-	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
-	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
-	B denominator111
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	FMOVQ 0(R8), F4
+	WORD $0x4ea4d423 // fsub v3.4s, v1.4s, v4.4s
+	CBNZ R7, far110
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	B moved111
 
-within110:
-	WORD $0x6e36fc84 // fdiv v4.4s, v4.4s, v22.4s
-	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
+far110:
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4ea3d424 // fsub v4.4s, v1.4s, v3.4s
+
+moved111:
+	FMOVQ F4, 0(R8)
+	CBNZ R6, within112
+	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	B denominator113
+
+within112:
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
 	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
 
-denominator111:
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+denominator113:
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 0(R1)
-	FMOVQ 16(R1), F6
-	WORD $0x6e3ddcc6 // fmul v6.4s, v6.4s, v29.4s
-	FMOVQ 16(R2), F7
-	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
-	CBZ R3, without112
-	WORD $0x6e26dfc9 // fmul v9.4s, v30.4s, v6.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	FMOVQ 16(R1), F5
+	WORD $0x6e3ddca5 // fmul v5.4s, v5.4s, v29.4s
+	FMOVQ 16(R2), F6
+	WORD $0x6e3fdcc6 // fmul v6.4s, v6.4s, v31.4s
+	CBZ R3, without114
+	WORD $0x6e25dfc8 // fmul v8.4s, v30.4s, v5.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 
-without112:
-	FMOVQ 16(R4), F8
-	WORD $0x4ea8d4e9 // fsub v9.4s, v7.4s, v8.4s
-	CBNZ R5, far113
-	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	B moment114
+without114:
+	FMOVQ 16(R4), F7
+	WORD $0x4ea7d4c8 // fsub v8.4s, v6.4s, v7.4s
+	CBNZ R5, far115
+	WORD $0x6e3bdd08 // fmul v8.4s, v8.4s, v27.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	B moved116
 
-far113:
-	WORD $0x6e3cdd29 // fmul v9.4s, v9.4s, v28.4s
-	WORD $0x4ea9d4e8 // fsub v8.4s, v7.4s, v9.4s
+far115:
+	WORD $0x6e3cdd08 // fmul v8.4s, v8.4s, v28.4s
+	WORD $0x4ea8d4c7 // fsub v7.4s, v6.4s, v8.4s
 
-moment114:
-	FMOVQ F8, 16(R4)
-	FMOVQ 16(R7), F10
-	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
-	WORD $0x6e27df2b // fmul v11.4s, v25.4s, v7.4s
-	WORD $0x6e27dd6b // fmul v11.4s, v11.4s, v7.4s
-	WORD $0x4e2bd54a // fadd v10.4s, v10.4s, v11.4s
-	FMOVQ F10, 16(R7)
-	CBNZ R6, within115
-	WORD $0x6ea1f94a // fsqrt v10.4s, v10.4s
-	WORD $0x6e37dd4a // fmul v10.4s, v10.4s, v23.4s
-	WORD $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
-	B denominator116
+moved116:
+	FMOVQ F7, 16(R4)
+	WORD $0x6e26dcc6 // fmul v6.4s, v6.4s, v6.4s
+	FMOVQ 16(R8), F9
+	WORD $0x4ea9d4c8 // fsub v8.4s, v6.4s, v9.4s
+	CBNZ R7, far117
+	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
+	WORD $0x4e28d529 // fadd v9.4s, v9.4s, v8.4s
+	B moved118
 
-within115:
-	WORD $0x6e36fd4a // fdiv v10.4s, v10.4s, v22.4s
-	WORD $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
-	WORD $0x6ea1f94a // fsqrt v10.4s, v10.4s
+far117:
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x4ea8d4c9 // fsub v9.4s, v6.4s, v8.4s
 
-denominator116:
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x6e2afd08 // fdiv v8.4s, v8.4s, v10.4s
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	FMOVQ F6, 16(R1)
+moved118:
+	FMOVQ F9, 16(R8)
+	CBNZ R6, within119
+	WORD $0x6ea1f929 // fsqrt v9.4s, v9.4s
+	WORD $0x4e37d529 // fadd v9.4s, v9.4s, v23.4s
+	B denominator120
+
+within119:
+	WORD $0x4e37d529 // fadd v9.4s, v9.4s, v23.4s
+	WORD $0x6ea1f929 // fsqrt v9.4s, v9.4s
+
+denominator120:
+	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	FMOVQ F5, 16(R1)
 	ADD $32, R1
 	ADD $32, R4
-	ADD $32, R7
+	ADD $32, R8
 	ADD $32, R2
 	SUB $8, R0
 	B several105
 
 one106:
 
-vector117:
+vector121:
 	CMP $4, R0
-	BLT rest118
-	FMOVQ 0(R1), F12
-	WORD $0x6e3ddd8c // fmul v12.4s, v12.4s, v29.4s
-	FMOVQ 0(R2), F13
-	WORD $0x6e3fddad // fmul v13.4s, v13.4s, v31.4s
-	CBZ R3, without119
-	WORD $0x6e2cdfcf // fmul v15.4s, v30.4s, v12.4s
-	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
+	BLT rest122
+	FMOVQ 0(R1), F10
+	WORD $0x6e3ddd4a // fmul v10.4s, v10.4s, v29.4s
+	FMOVQ 0(R2), F11
+	WORD $0x6e3fdd6b // fmul v11.4s, v11.4s, v31.4s
+	CBZ R3, without123
+	WORD $0x6e2adfcd // fmul v13.4s, v30.4s, v10.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 
-without119:
-	FMOVQ 0(R4), F14
-	WORD $0x4eaed5af // fsub v15.4s, v13.4s, v14.4s
-	CBNZ R5, far120
-	WORD $0x6e3bddef // fmul v15.4s, v15.4s, v27.4s
-	WORD $0x4e2fd5ce // fadd v14.4s, v14.4s, v15.4s
-	B moment121
+without123:
+	FMOVQ 0(R4), F12
+	WORD $0x4eacd56d // fsub v13.4s, v11.4s, v12.4s
+	CBNZ R5, far124
+	WORD $0x6e3bddad // fmul v13.4s, v13.4s, v27.4s
+	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
+	B moved125
 
-far120:
-	WORD $0x6e3cddef // fmul v15.4s, v15.4s, v28.4s
-	WORD $0x4eafd5ae // fsub v14.4s, v13.4s, v15.4s
+far124:
+	WORD $0x6e3cddad // fmul v13.4s, v13.4s, v28.4s
+	WORD $0x4eadd56c // fsub v12.4s, v11.4s, v13.4s
 
-moment121:
-	FMOVQ F14, 0(R4)
-	FMOVQ 0(R7), F16
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6e2ddf31 // fmul v17.4s, v25.4s, v13.4s
-	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
-	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 0(R7)
-	CBNZ R6, within122
-	WORD $0x6ea1fa10 // fsqrt v16.4s, v16.4s
-	WORD $0x6e37de10 // fmul v16.4s, v16.4s, v23.4s
-	WORD $0x4e35d610 // fadd v16.4s, v16.4s, v21.4s
-	B denominator123
+moved125:
+	FMOVQ F12, 0(R4)
+	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
+	FMOVQ 0(R8), F14
+	WORD $0x4eaed56d // fsub v13.4s, v11.4s, v14.4s
+	CBNZ R7, far126
+	WORD $0x6e39ddad // fmul v13.4s, v13.4s, v25.4s
+	WORD $0x4e2dd5ce // fadd v14.4s, v14.4s, v13.4s
+	B moved127
 
-within122:
-	WORD $0x6e36fe10 // fdiv v16.4s, v16.4s, v22.4s
-	WORD $0x4e35d610 // fadd v16.4s, v16.4s, v21.4s
-	WORD $0x6ea1fa10 // fsqrt v16.4s, v16.4s
+far126:
+	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
+	WORD $0x4eadd56e // fsub v14.4s, v11.4s, v13.4s
 
-denominator123:
-	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD $0x6e30fdce // fdiv v14.4s, v14.4s, v16.4s
-	WORD $0x4eaed58c // fsub v12.4s, v12.4s, v14.4s
-	FMOVQ F12, 0(R1)
+moved127:
+	FMOVQ F14, 0(R8)
+	CBNZ R6, within128
+	WORD $0x6ea1f9ce // fsqrt v14.4s, v14.4s
+	WORD $0x4e37d5ce // fadd v14.4s, v14.4s, v23.4s
+	B denominator129
+
+within128:
+	WORD $0x4e37d5ce // fadd v14.4s, v14.4s, v23.4s
+	WORD $0x6ea1f9ce // fsqrt v14.4s, v14.4s
+
+denominator129:
+	WORD $0x6e2efd8c // fdiv v12.4s, v12.4s, v14.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	FMOVQ F10, 0(R1)
 	ADD $16, R1
 	ADD $16, R4
-	ADD $16, R7
+	ADD $16, R8
 	ADD $16, R2
 	SUB $4, R0
-	B vector117
+	B vector121
 
-rest118:
+rest122:
 	CBZ R0, end104
-	FMOVS 0(R1), F18
-	WORD $0x6e3dde52 // fmul v18.4s, v18.4s, v29.4s
-	FMOVS 0(R2), F19
-	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
-	CBZ R3, without124
-	WORD $0x6e32dfc0 // fmul v0.4s, v30.4s, v18.4s
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
+	FMOVS 0(R1), F15
+	WORD $0x6e3dddef // fmul v15.4s, v15.4s, v29.4s
+	FMOVS 0(R2), F16
+	WORD $0x6e3fde10 // fmul v16.4s, v16.4s, v31.4s
+	CBZ R3, without130
+	WORD $0x6e2fdfd2 // fmul v18.4s, v30.4s, v15.4s
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
 
-without124:
-	FMOVS 0(R4), F20
-	WORD $0x4eb4d660 // fsub v0.4s, v19.4s, v20.4s
-	CBNZ R5, far125
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
-	B moment126
+without130:
+	FMOVS 0(R4), F17
+	WORD $0x4eb1d612 // fsub v18.4s, v16.4s, v17.4s
+	CBNZ R5, far131
+	WORD $0x6e3bde52 // fmul v18.4s, v18.4s, v27.4s
+	WORD $0x4e32d631 // fadd v17.4s, v17.4s, v18.4s
+	B moved132
 
-far125:
-	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
-	WORD $0x4ea0d674 // fsub v20.4s, v19.4s, v0.4s
+far131:
+	WORD $0x6e3cde52 // fmul v18.4s, v18.4s, v28.4s
+	WORD $0x4eb2d611 // fsub v17.4s, v16.4s, v18.4s
 
-moment126:
-	FMOVS F20, 0(R4)
-	FMOVS 0(R7), F1
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x6e33df22 // fmul v2.4s, v25.4s, v19.4s
-	WORD $0x6e33dc42 // fmul v2.4s, v2.4s, v19.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS F1, 0(R7)
-	CBNZ R6, within127
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	B denominator128
+moved132:
+	FMOVS F17, 0(R4)
+	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
+	FMOVS 0(R8), F19
+	WORD $0x4eb3d612 // fsub v18.4s, v16.4s, v19.4s
+	CBNZ R7, far133
+	WORD $0x6e39de52 // fmul v18.4s, v18.4s, v25.4s
+	WORD $0x4e32d673 // fadd v19.4s, v19.4s, v18.4s
+	B moved134
 
-within127:
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+far133:
+	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
+	WORD $0x4eb2d613 // fsub v19.4s, v16.4s, v18.4s
 
-denominator128:
-	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
-	WORD $0x6e21fe94 // fdiv v20.4s, v20.4s, v1.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	FMOVS F18, 0(R1)
+moved134:
+	FMOVS F19, 0(R8)
+	CBNZ R6, within135
+	WORD $0x6ea1fa73 // fsqrt v19.4s, v19.4s
+	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
+	B denominator136
+
+within135:
+	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
+	WORD $0x6ea1fa73 // fsqrt v19.4s, v19.4s
+
+denominator136:
+	WORD $0x6e33fe31 // fdiv v17.4s, v17.4s, v19.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
+	FMOVS F15, 0(R1)
 	ADD $4, R1
 	ADD $4, R4
-	ADD $4, R7
+	ADD $4, R8
 	ADD $4, R2
 	SUB $1, R0
-	B rest118
+	B rest122
 
 end104:
 	RET
@@ -2208,9 +2230,9 @@ TEXT ·neonFinite(SB), NOSPLIT, $0-20
 	MOVD x+8(FP), R1
 	VMOVI $0, V31.B16
 
-several130:
+several138:
 	CMP $16, R0
-	BLT one131
+	BLT one139
 	FMOVQ 0(R1), F0
 	WORD $0x4ea0d400 // fsub v0.4s, v0.4s, v0.4s
 	VORR V0.B16, V31.B16, V31.B16
@@ -2225,30 +2247,30 @@ several130:
 	VORR V3.B16, V31.B16, V31.B16
 	ADD $64, R1
 	SUB $16, R0
-	B several130
+	B several138
 
-one131:
+one139:
 
-vector132:
+vector140:
 	CMP $4, R0
-	BLT rest133
+	BLT rest141
 	FMOVQ 0(R1), F4
 	WORD $0x4ea4d484 // fsub v4.4s, v4.4s, v4.4s
 	VORR V4.B16, V31.B16, V31.B16
 	ADD $16, R1
 	SUB $4, R0
-	B vector132
+	B vector140
 
-rest133:
-	CBZ R0, end129
+rest141:
+	CBZ R0, end137
 	FMOVS 0(R1), F5
 	WORD $0x4ea5d4a5 // fsub v5.4s, v5.4s, v5.4s
 	VORR V5.B16, V31.B16, V31.B16
 	ADD $4, R1
 	SUB $1, R0
-	B rest133
+	B rest141
 
-end129:
+end137:
 	WORD $0x6eb0abff // umaxv s31, v31.4s
 	FMOVS F31, ret+16(FP)
 	RET
@@ -2264,9 +2286,9 @@ TEXT ·neonMax(SB), NOSPLIT, $0-20
 	VORR V31.B16, V31.B16, V28.B16
 	VORR V31.B16, V31.B16, V27.B16
 
-several135:
+several143:
 	CMP $16, R0
-	BLT one136
+	BLT one144
 	FMOVQ 0(R1), F0
 	WORD $0x4e20f7de // fmax v30.4s, v30.4s, v0.4s
 	FMOVQ 16(R1), F1
@@ -2277,29 +2299,29 @@ several135:
 	WORD $0x4e23f77b // fmax v27.4s, v27.4s, v3.4s
 	ADD $64, R1
 	SUB $16, R0
-	B several135
+	B several143
 
-one136:
+one144:
 
-vector137:
+vector145:
 	CMP $4, R0
-	BLT rest138
+	BLT rest146
 	FMOVQ 0(R1), F4
 	WORD $0x4e24f7de // fmax v30.4s, v30.4s, v4.4s
 	ADD $16, R1
 	SUB $4, R0
-	B vector137
+	B vector145
 
-rest138:
-	CBZ R0, end134
+rest146:
+	CBZ R0, end142
 	FMOVS 0(R1), F5
 	VDUP V5.S[0], V5.S4
 	WORD $0x4e25f7de // fmax v30.4s, v30.4s, v5.4s
 	ADD $4, R1
 	SUB $1, R0
-	B rest138
+	B rest146
 
-end134:
+end142:
 	WORD $0x4e3df7de // fmax v30.4s, v30.4s, v29.4s
 	WORD $0x4e3bf79c // fmax v28.4s, v28.4s, v27.4s
 	WORD $0x4e3cf7de // fmax v30.4s, v30.4s, v28.4s
@@ -2343,9 +2365,9 @@ TEXT ·neonExpSum(SB), NOSPLIT, $0-40
 	VMOVI $0, V17.B16
 	VMOVI $0, V16.B16
 
-several140:
+several148:
 	CMP $8, R0
-	BLT one141
+	BLT one149
 	FMOVQ 0(R2), F0
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
@@ -2419,13 +2441,13 @@ several140:
 	ADD $32, R1
 	ADD $32, R2
 	SUB $8, R0
-	B several140
+	B several148
 
-one141:
+one149:
 
-vector142:
+vector150:
 	CMP $4, R0
-	BLT rest143
+	BLT rest151
 	FMOVQ 0(R2), F10
 	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
 	WORD $0x4ebef54a // fmin v10.4s, v10.4s, v30.4s
@@ -2464,10 +2486,10 @@ vector142:
 	ADD $16, R1
 	ADD $16, R2
 	SUB $4, R0
-	B vector142
+	B vector150
 
-rest143:
-	CBZ R0, end139
+rest151:
+	CBZ R0, end147
 	FMOVS 0(R2), F15
 	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
 	WORD $0x4ebef5ef // fmin v15.4s, v15.4s, v30.4s
@@ -2505,9 +2527,9 @@ rest143:
 	ADD $4, R1
 	ADD $4, R2
 	SUB $1, R0
-	B rest143
+	B rest151
 
-end139:
+end147:
 	WORD $0x4e70d631 // fadd v17.2d, v17.2d, v16.2d
 	VDUP V17.D[1], V16.D2
 	FADDD F16, F17, F17

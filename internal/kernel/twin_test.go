@@ -140,10 +140,13 @@ func twins[T Float]() []twin[T] {
 		h := Momentum{LR: 0.1, Scale: 0.5, Decay: 0.01 * float64(bits&1), Mu: 0.9, Dampening: 0.2 * float64(bits>>3), Nesterov: bits&2 != 0, Folded: bits&4 != 0}
 		list = append(list, twin[T]{fmt.Sprint("Momentum ", bits), func(k *Table[T], x *slots[T]) { k.Momentum(x[0], x[1], x[2], h) }, true})
 	}
-	for bits := range 8 {
+	for bits := range 16 {
 		h := Adam{LR: 0.01, Scale: 0.5, Beta1: 0.9, Beta2: 0.99, Correction1: 0.2, Correction2: 0.1, Eps: 1e-3, EpsInside: bits&2 != 0, Decay: 0.01 * float64(bits&1), Decoupled: 0.03}
 		if bits&4 != 0 {
 			h.Beta1 = 0.3
+		}
+		if bits&8 != 0 {
+			h.Beta2 = 0.4
 		}
 		list = append(list, twin[T]{fmt.Sprint("Adam ", bits), func(k *Table[T], x *slots[T]) {
 			for i, v := range x[2] {

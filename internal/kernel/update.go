@@ -13,10 +13,20 @@ import "math"
 //	g = Scale*grad
 //	g = g + Decay*w
 //	w = w - LR*g
+//
+// Without decay it is w - (LR*Scale)*grad, whose number in brackets is rounded once.
 type SGD struct {
 	LR    float64
 	Scale float64 // multiplies the gradient: 1/weight of the batch times clipping
 	Decay float64 // coupled weight decay (L2): added to the gradient
+}
+
+// folded is what the gradient and then its sum with the decay is multiplied by.
+func (h *SGD) folded(decays bool) (scale, lr float64) {
+	if decays {
+		return h.Scale, h.LR
+	}
+	return h.LR * h.Scale, 1
 }
 
 // Momentum is the parameters of one step of stochastic gradient descent with
@@ -51,14 +61,20 @@ type Momentum struct {
 //	w = w*(1-Decoupled)
 //	g = g + Decay*w
 //	m = m + (1-Beta1)*(g-m)
-//	v = v*Beta2 + (1-Beta2)*g*g
-//	denom = sqrt(v)*(1/sqrt(Correction2)) + Eps, with EpsInside sqrt(v/Correction2 + Eps)
-//	w = w - (LR/Correction1)*m/denom
+//	v = v + (1-Beta2)*(g*g-v)
+//	w = w - step*(m/(sqrt(v) + eps)), with EpsInside step*(m/sqrt(v + eps))
 //
 // The bias corrections of step t = 1, 2, ... are 1-Beta1^t and 1-Beta2^t; 1
-// leaves a correction out. For 1-Beta1 >= 0.5 the first moment is computed as
-// g - (g-m)*Beta1, as PyTorch's lerp does. PyTorch divides by sqrt(Correction2);
-// the product is the same to rounding and makes a step a quarter faster.
+// leaves a correction out. They go into two numbers of the step, as at the end of
+// section 2 of Adam's paper:
+//
+//	step = LR*sqrt(Correction2)/Correction1
+//	eps = Eps*sqrt(Correction2), with EpsInside Eps*Correction2; the smallest normal number where that is more
+//
+// It is PyTorch's formula with fewer multiplications, and the same to rounding.
+// For 1-Beta1 >= 0.5 the first moment is computed as g - (g-m)*Beta1, as PyTorch's
+// lerp does, so that nothing cancels; the second one likewise. Where g*g overflows,
+// v is infinite and the weight stays where it is; the next step makes it NaN.
 type Adam struct {
 	LR          float64
 	Scale       float64 // multiplies the gradient
@@ -71,6 +87,22 @@ type Adam struct {
 	Decay       float64 // coupled weight decay (L2)
 	Decoupled   float64 // decoupled weight decay, learning rate included: lr*decay in PyTorch's AdamW
 }
+
+// folded is step and eps.
+func folded[T Float](h *Adam) (step, eps float64) {
+	root, least := math.Sqrt(h.Correction2), 0x1p-1022
+	if _, ok := any(T(0)).(float32); ok {
+		least = 0x1p-126
+	}
+	eps = h.Eps * root
+	if h.EpsInside {
+		eps = h.Eps * h.Correction2
+	}
+	return h.LR * root / h.Correction1, max(eps, least)
+}
+
+// short reports whether a mean keeps no more than half of what it was.
+func short[T Float](beta float64) bool { return T(1-beta) >= 0.5 }
 
 // An Update is what a gradient is for, where a product forms it: one of SGD,
 // Momentum and Adam is set. The bits are those of the product and Table.SGD,
@@ -88,7 +120,9 @@ type Update[T Float] struct {
 func (h Momentum) Usual() bool { return !h.Nesterov && !h.Folded && float32(1-h.Dampening) == 1 }
 
 // Usual is the same for Adam.
-func (h Adam) Usual() bool { return !h.EpsInside && float32(1-h.Beta1) < 0.5 }
+func (h Adam) Usual() bool {
+	return !h.EpsInside && !short[float32](h.Beta1) && !short[float32](h.Beta2)
+}
 
 // check panics unless the slices hold a block.
 func (u *Update[T]) check(rows, cols, at, stride int) {
@@ -116,10 +150,12 @@ func (t *Table[T]) update(u *Update[T], at int, grad []T) {
 
 func sgd[T Float](w, grad []T, h SGD) {
 	grad = grad[:len(w):len(grad)]
-	lr, scale, decay := T(h.LR), T(h.Scale), T(h.Decay)
+	decay := T(h.Decay)
+	rate, after := h.folded(decay != 0)
+	scale, lr := T(rate), T(after)
 	if decay == 0 { // not only faster: 0*w is NaN for an infinite w
 		for i := range w {
-			w[i] -= T(lr * T(scale*grad[i]))
+			w[i] -= T(scale * grad[i])
 		}
 		return
 	}
@@ -163,13 +199,14 @@ func momentum[T Float](w, v, grad []T, h Momentum) {
 
 func adam[T Float](w, m, v, grad []T, h Adam) {
 	m, v, grad = m[:len(w):len(m)], v[:len(w):len(v)], grad[:len(w):len(grad)]
-	scale, decay, keep := T(h.Scale), T(h.Decay), T(1-h.Decoupled)
-	beta2, fresh1, fresh2 := T(h.Beta2), T(1-h.Beta1), T(1-h.Beta2)
-	step, rise, eps := T(h.LR/h.Correction1), T(1/math.Sqrt(h.Correction2)), T(h.Eps)
-	if fresh1 >= 0.5 || h.EpsInside {
+	if short[T](h.Beta1) || short[T](h.Beta2) || h.EpsInside {
 		adamOtherwise(w, m, v, grad, h)
 		return
 	}
+	scale, decay, keep := T(h.Scale), T(h.Decay), T(1-h.Decoupled)
+	fresh1, fresh2 := T(1-h.Beta1), T(1-h.Beta2)
+	wide, least := folded[T](&h)
+	step, eps := T(wide), T(least)
 	for i := range w {
 		x := T(w[i] * keep)
 		g := T(scale * grad[i])
@@ -177,9 +214,9 @@ func adam[T Float](w, m, v, grad []T, h Adam) {
 			g += T(decay * x)
 		}
 		m1 := m[i] + T(fresh1*(g-m[i]))
-		v1 := T(v[i]*beta2) + T(T(fresh2*g)*g)
+		v1 := v[i] + T(fresh2*(T(g*g)-v[i]))
 		m[i], v[i] = m1, v1
-		w[i] = x - T(step*m1)/(T(sqrt(v1)*rise)+eps)
+		w[i] = x - T(step*(m1/(sqrt(v1)+eps)))
 	}
 }
 
@@ -187,32 +224,26 @@ func adam[T Float](w, m, v, grad []T, h Adam) {
 // trainings, which so keeps all its numbers in registers.
 func adamOtherwise[T Float](w, m, v, grad []T, h Adam) {
 	scale, decay, keep := T(h.Scale), T(h.Decay), T(1-h.Decoupled)
-	beta1, fresh1 := T(h.Beta1), T(1-h.Beta1)
-	beta2, fresh2 := T(h.Beta2), T(1-h.Beta2)
-	step, rise, eps := T(h.LR/h.Correction1), T(1/math.Sqrt(h.Correction2)), T(h.Eps)
-	correction2 := T(h.Correction2)
+	wide, least := folded[T](&h)
+	step, eps := T(wide), T(least)
 	for i := range w {
 		x := T(w[i] * keep)
 		g := T(scale * grad[i])
 		if decay != 0 {
 			g += T(decay * x)
 		}
-		m1 := m[i]
-		if fresh1 < 0.5 {
-			m1 += T(fresh1 * (g - m1))
-		} else {
-			m1 = g - T((g-m1)*beta1)
-		}
-		v1 := T(v[i]*beta2) + T(T(fresh2*g)*g)
-		var denom T
-		if h.EpsInside {
-			denom = sqrt(v1/correction2 + eps)
-		} else {
-			denom = T(sqrt(v1)*rise) + eps
-		}
+		m1, v1 := toward(m[i], g, h.Beta1), toward(v[i], T(g*g), h.Beta2)
 		m[i], v[i] = m1, v1
-		w[i] = x - T(step*m1)/denom
+		w[i] = x - T(step*(m1/root(v1, eps, h.EpsInside)))
 	}
+}
+
+// toward is a mean that keeps the share beta of what it was.
+func toward[T Float](m, g T, beta float64) T {
+	if short[T](beta) {
+		return g - T((g-m)*T(beta))
+	}
+	return m + T(T(1-beta)*(g-m))
 }
 
 // sqrt is exact to the last bit in either precision: the square root in float64

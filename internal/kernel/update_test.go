@@ -72,7 +72,7 @@ func testUpdates[T Float](t *testing.T, k *Table[T]) {
 			t.Run(fmt.Sprintf("Adam/%d/%d", n, bits), func(t *testing.T) {
 				h := Adam{LR: 0.01, Scale: 0.5, Beta1: 0.9, Beta2: 0.99, Eps: 1e-3, EpsInside: bits&2 != 0, Decay: decay}
 				if bits&4 != 0 {
-					h.Decoupled, h.Beta1 = 0.25, 0.3
+					h.Decoupled, h.Beta1, h.Beta2 = 0.25, 0.3, 0.4
 				}
 				u := newUpdate[T](n)
 				for step := range steps {
@@ -131,7 +131,7 @@ func (u *update[T]) compare(t *testing.T) {
 }
 
 // The order of operations of torch.optim, spelled out for one parameter: the bits of
-// the portable set in float64 are those of this sequence.
+// the portable set in float64 are those of this sequence, those of Adam's weights to rounding.
 func TestUpdatesInTorchOrder(t *testing.T) {
 	k := table[float64](t, "portable")
 	w, m, v, grad := numbers[float64](50, 1), numbers[float64](50, 2), numbers[float64](50, 3), numbers[float64](50, 4)
@@ -181,6 +181,33 @@ func TestUpdatesInTorchOrder(t *testing.T) {
 	}
 	k.Momentum(w, v, grad, Momentum{LR: lr, Scale: 1, Decay: decay, Mu: 0.9, Dampening: 0.25, Nesterov: true})
 	sameBits(t, "nesterov", w, want)
+}
+
+// A step by gradients of any size is what the formula gives, to rounding: also where v is far below epsilon, or epsilon is 0.
+func TestAdamOfSmallAndLarge(t *testing.T) {
+	everySet(t, testAdamOfSmallAndLarge[float32], testAdamOfSmallAndLarge[float64])
+}
+
+func testAdamOfSmallAndLarge[T Float](t *testing.T, k *Table[T]) {
+	for _, size := range []float64{0, 1e-12, 1e-8, 1e-4, 1, 1e4, 1e12} {
+		for _, eps := range []float64{0, 1e-20, 1e-8, 1} {
+			for _, inside := range []bool{false, true} {
+				w, m, v, grad := []T{0}, []T{0}, []T{0}, []T{T(size)}
+				x, y, z := 0.0, 0.0, 0.0
+				h := Adam{LR: 0.01, Scale: 1, Beta1: 0.9, Beta2: 0.999, Eps: eps, EpsInside: inside}
+				for step := range 5 {
+					h.Correction1, h.Correction2 = 1-math.Pow(h.Beta1, float64(step+1)), 1-math.Pow(h.Beta2, float64(step+1))
+					k.Adam(w, m, v, grad, h)
+					if size > 0 {
+						x, y, z = adamReference(x, y, z, size, h)
+					}
+				}
+				if d := math.Abs(float64(w[0]) - x); !(d <= 20*epsilon[T]()*math.Abs(x)) {
+					t.Errorf("gradient %v, epsilon %v, inside %v: the weight is %v, want %v", size, eps, inside, w[0], x)
+				}
+			}
+		}
+	}
 }
 
 // one keeps the compiler from folding constants exactly.

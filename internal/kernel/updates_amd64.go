@@ -15,7 +15,8 @@ func (v *vectors) runSGD(w, grad []float32, h SGD) {
 
 //go:noinline
 func (v *vectors) callSGD(n int, w, grad *float32, h *SGD, flags int) {
-	v.sgd(n, w, grad, float32(h.LR), float32(h.Scale), float32(h.Decay), flags)
+	scale, lr := h.folded(flags != 0)
+	v.sgd(n, w, grad, float32(lr), float32(scale), float32(h.Decay), flags)
 }
 
 func (v *vectors) runMomentum(w, vel, grad []float32, h Momentum) {
@@ -50,11 +51,14 @@ func (v *vectors) runAdam(w, m, s, grad []float32, h Adam) {
 	if float32(h.Decay) != 0 {
 		flags |= 1
 	}
-	if float32(1-h.Beta1) >= 0.5 {
+	if short[float32](h.Beta1) {
 		flags |= 2
 	}
 	if h.EpsInside {
 		flags |= 4
+	}
+	if short[float32](h.Beta2) {
+		flags |= 8
 	}
 	for i := 0; i < len(w); i += piece {
 		v.callAdam(min(piece, len(w)-i), &w[i], &m[i], &s[i], &grad[i], &h, flags)
@@ -63,9 +67,9 @@ func (v *vectors) runAdam(w, m, s, grad []float32, h Adam) {
 
 //go:noinline
 func (v *vectors) callAdam(n int, w, m, s, grad *float32, h *Adam, flags int) {
+	step, eps := folded[float32](h)
 	v.adam(n, w, m, s, grad, float32(h.Scale), float32(h.Decay), float32(1-h.Decoupled),
-		float32(h.Beta1), float32(1-h.Beta1), float32(h.Beta2), float32(1-h.Beta2),
-		float32(h.LR/h.Correction1), float32(1/sqrt(h.Correction2)), float32(h.Correction2), float32(h.Eps), flags)
+		float32(h.Beta1), float32(1-h.Beta1), float32(h.Beta2), float32(1-h.Beta2), float32(step), float32(eps), flags)
 }
 
 // decayFlags are flag 1 for a decay that is not 0, and flag 2.

@@ -33,7 +33,7 @@ type vectors struct {
 	rows                                     rowKernels
 	sgd                                      func(n int, w, grad *float32, lr, scale, decay float32, flags int)
 	momentum                                 func(n int, w, v, grad *float32, scale, decay, mu, into, fresh, out float32, flags int)
-	adam                                     func(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, rise, correction2, eps float32, flags int)
+	adam                                     func(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, eps float32, flags int)
 	rmsprop                                  func(n int, w, v, mean, velocity, grad *float32, scale, decay, rho, fresh, mu, into, out, eps float32, flags int)
 	adagrad                                  func(n int, w, sum, grad *float32, lr, scale, decay, eps float32, flags int)
 	adadelta                                 func(n int, w, v, steps, grad *float32, lr, scale, decay, rho, fresh, eps float32, flags int)

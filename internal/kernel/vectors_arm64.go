@@ -239,7 +239,8 @@ func neonRunSGD(w, grad []float32, h SGD) {
 
 //go:noinline
 func neonCallSGD(n int, w, grad *float32, h *SGD, flags int) {
-	neonSGD(n, w, grad, float32(h.LR), float32(h.Scale), float32(h.Decay), flags)
+	scale, lr := h.folded(flags != 0)
+	neonSGD(n, w, grad, float32(lr), float32(scale), float32(h.Decay), flags)
 }
 
 func neonRunMomentum(w, v, grad []float32, h Momentum) {
@@ -271,11 +272,14 @@ func neonRunAdam(w, m, v, grad []float32, h Adam) {
 	if float32(h.Decay) != 0 {
 		flags |= 1
 	}
-	if float32(1-h.Beta1) >= 0.5 {
+	if short[float32](h.Beta1) {
 		flags |= 2
 	}
 	if h.EpsInside {
 		flags |= 4
+	}
+	if short[float32](h.Beta2) {
+		flags |= 8
 	}
 	for i := 0; i < len(w); i += neonPiece {
 		neonCallAdam(min(neonPiece, len(w)-i), &w[i], &m[i], &v[i], &grad[i], &h, flags)
@@ -284,7 +288,7 @@ func neonRunAdam(w, m, v, grad []float32, h Adam) {
 
 //go:noinline
 func neonCallAdam(n int, w, m, v, grad *float32, h *Adam, flags int) {
+	step, eps := folded[float32](h)
 	neonAdam(n, w, m, v, grad, float32(h.Scale), float32(h.Decay), float32(1-h.Decoupled),
-		float32(h.Beta1), float32(1-h.Beta1), float32(h.Beta2), float32(1-h.Beta2),
-		float32(h.LR/h.Correction1), float32(1/sqrt(h.Correction2)), float32(h.Correction2), float32(h.Eps), flags)
+		float32(h.Beta1), float32(1-h.Beta1), float32(h.Beta2), float32(1-h.Beta2), float32(step), float32(eps), flags)
 }

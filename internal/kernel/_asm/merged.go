@@ -4,99 +4,33 @@ package main
 // once. The gradients of a tile go to a buffer in the first cache, and while the sums of the
 // next tile are formed, which keeps the multipliers busy, the update of one vector
 // after the other runs between them: its loads and stores, its roots and divisions
-// cost little there. The operations are those of update.go, in their order.
+// cost little there. The operations are those of rules.go.
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// A mergedRule writes the update of one vector.
+// A mergedRule is a rule as products end in it.
 type mergedRule struct {
-	name  string
-	state []string // arguments that point to the rule's state
-	// one turns the gradient g into the update of the weights at w and the state; spare are three registers.
-	one func(u *mergedCode, g Register, spare []Register, w Mem, state []Mem, decay bool)
+	name    string
+	state   []string // arguments that point to the rule's state
+	numbers []string // in the order of kernel.mergedStrips.of
+	write   func(*updating)
+	// Settings that a tile may have, the usual ones first; kernel.Update.form picks one.
+	forms []map[string]bool
 }
 
-// Numbers of the rules, in the order of kernel.mergedStrips.of.
-const (
-	numberScale = iota
-	numberDecay
-	numberRate
-	numberMu
-
-	numberKeep   = 2
-	numberFresh1 = 3
-	numberBeta2  = 4
-	numberFresh2 = 5
-	numberStep   = 6
-	numberRise   = 7
-	numberEps    = 8
-)
-
 var mergedRules = []mergedRule{
-	{"SGD", nil, func(u *mergedCode, g Register, spare []Register, w Mem, _ []Mem, decay bool) {
-		x, r := spare[0], spare[1]
-		VMOVUPS(w, x)
-		VMULPS(u.number(numberScale), g, g)
-		if decay {
-			VMULPS(u.number(numberDecay), x, r)
-			VADDPS(r, g, g)
-		}
-		VMULPS(u.number(numberRate), g, g)
-		VSUBPS(g, x, x)
-		VMOVUPS(x, w)
-	}},
-	{"Momentum", []string{"mean"}, func(u *mergedCode, g Register, spare []Register, w Mem, state []Mem, decay bool) {
-		x, d, r := spare[0], spare[1], spare[2]
-		VMOVUPS(w, x)
-		VMULPS(u.number(numberScale), g, g)
-		if decay {
-			VMULPS(u.number(numberDecay), x, r)
-			VADDPS(r, g, g)
-		}
-		VMOVUPS(state[0], d)
-		VMULPS(u.number(numberMu), d, d)
-		VADDPS(g, d, d)
-		VMOVUPS(d, state[0])
-		VMULPS(u.number(numberRate), d, d)
-		VSUBPS(d, x, x)
-		VMOVUPS(x, w)
-	}},
-	{"Adam", []string{"mean", "square"}, func(u *mergedCode, g Register, spare []Register, w Mem, state []Mem, decay bool) {
-		m, v, r := spare[0], spare[1], spare[2]
-		VMULPS(u.number(numberScale), g, g)
-		if decay {
-			VMOVUPS(w, r)
-			VMULPS(u.number(numberKeep), r, r)
-			VMULPS(u.number(numberDecay), r, r)
-			VADDPS(r, g, g)
-		}
-		VMOVUPS(state[0], m)
-		VSUBPS(m, g, r)
-		VMULPS(u.number(numberFresh1), r, r)
-		VADDPS(r, m, m)
-		VMOVUPS(m, state[0])
-		VMOVUPS(state[1], v)
-		VMULPS(u.number(numberBeta2), v, v)
-		VMULPS(u.number(numberFresh2), g, r)
-		VMULPS(g, r, r)
-		VADDPS(r, v, v)
-		VMOVUPS(v, state[1])
-		VSQRTPS(v, v)
-		VMULPS(u.number(numberRise), v, v)
-		VADDPS(u.number(numberEps), v, v)
-		VMULPS(u.number(numberStep), m, m)
-		VDIVPS(v, m, m)
-		VMOVUPS(w, r)
-		VMULPS(u.number(numberKeep), r, r)
-		VSUBPS(m, r, r)
-		VMOVUPS(r, w)
-	}},
+	{"SGD", nil, []string{"scale", "decay", "lr"}, (*updating).sgd, []map[string]bool{{}, {"coupled": true}}},
+	{"Momentum", []string{"mean"}, []string{"scale", "decay", "out", "mu"}, (*updating).momentum, []map[string]bool{
+		{"ones": true}, {"ones": true, "coupled": true}}},
+	{"Adam", []string{"mean", "square"}, []string{"scale", "decay", "keep", "fresh1", "fresh2", "step", "eps"}, (*updating).adam, []map[string]bool{
+		{}, {"decoupled": true}, {"decoupled": true, "coupled": true}}},
 }
 
 // merged writes a function for each rule and width.
@@ -120,13 +54,11 @@ type mergedCode struct {
 	state                  []Register
 	sums, rows, nums, free []Register // rows of B, numbers of A; those two are free between products
 
-	form func() // adds one product to each sum
+	add func() // adds one product to each sum
 }
 
-func (u *mergedCode) number(i int) Mem { return Mem{Base: u.h, Disp: 64 * i} }
-
 func (t *target) mergedStrip(rule mergedRule, width int) {
-	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, decay, between, pending int)",
+	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, pending int)",
 		fmt.Sprintf("forms the gradients of m rows by %d columns, m a multiple of %d, as %sStrip%d does", width*t.lanes, t.rows, t.name, width),
 		fmt.Sprintf("with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/%d;", t.rows*width),
 		"pending is 0.")
@@ -151,7 +83,7 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	u.a, u.b, u.k, u.far = GP64(), GP64(), GP64(), GP64()
 	MOVQ(u.ldw, u.far)
 	SHLQ(U8(3), u.far)
-	u.form = u.product
+	u.add = u.product
 
 	Label("tile")
 	MOVQ(t.argument("a"), u.a)
@@ -217,12 +149,17 @@ func (u *mergedCode) product() {
 
 // update does the update of the tile before, with products between its vectors or alone.
 func (u *mergedCode) update(name string, products bool) {
-	CMPQ(u.t.argument("decay"), U8(0))
-	JNE(LabelRef(name + "decay"))
-	u.updateRows(name, products, false)
-	JMP(LabelRef(name + "done"))
-	Label(name + "decay")
-	u.updateRows(name+"decay", products, true)
+	for form := len(u.rule.forms) - 1; form > 0; form-- {
+		CMPQ(u.t.argument("form"), U8(form))
+		JEQ(LabelRef(fmt.Sprint(name, "form", form)))
+	}
+	for form, settings := range u.rule.forms {
+		if form > 0 {
+			JMP(LabelRef(name + "done"))
+			Label(fmt.Sprint(name, "form", form))
+		}
+		u.updateRows(fmt.Sprint(name, form), products, settings)
+	}
 	Label(name + "done")
 }
 
@@ -232,13 +169,13 @@ func (u *mergedCode) between(loop string) {
 	TESTQ(u.k, u.k)
 	JZ(LabelRef(loop + "none"))
 	Label(loop)
-	u.form()
+	u.add()
 	DECQ(u.k)
 	JNZ(LabelRef(loop))
 	Label(loop + "none")
 }
 
-func (u *mergedCode) updateRows(name string, products, decay bool) {
+func (u *mergedCode) updateRows(name string, products bool, settings map[string]bool) {
 	MOVQ(u.t.argument("gradients"), u.gradients)
 	MOVQ(U32(u.t.rows), u.t.argument("pending"))
 	Label(name + "row")
@@ -246,19 +183,31 @@ func (u *mergedCode) updateRows(name string, products, decay bool) {
 		if products {
 			u.between(fmt.Sprint(name, "between", v))
 		}
+		places := append([]Register{u.w}, u.state...)
 		at := func(p Register) Mem { return Mem{Base: p, Disp: v * u.t.bytes()} }
-		var places []Mem
-		for i, p := range append([]Register{u.w}, u.state...) {
-			if i > 0 {
-				places = append(places, at(p))
-			}
+		for _, p := range places {
 			// The processor foresees rows that are far apart badly: from memory eight rows ahead, from the second cache one.
 			PREFETCHT1(Mem{Base: p, Index: u.far, Scale: 1, Disp: v * u.t.bytes()})
 			PREFETCHT0(Mem{Base: p, Index: u.ldw, Scale: 1, Disp: v * u.t.bytes()})
 		}
-		g := u.free[0]
-		VMOVUPS(at(u.gradients), g)
-		u.rule.one(u, g, u.free[1:], at(u.w), places, decay)
+		free := append([]Register{}, u.free...)
+		one := &updating{known: settings}
+		one.temp = func() Register {
+			x := free[0]
+			free = free[1:]
+			return x
+		}
+		one.done = func(x Register) { free = append(free, x) }
+		one.number = func(name string) Op { return Mem{Base: u.h, Disp: 64 * slices.Index(u.rule.numbers, name)} }
+		one.load = func(slice int) Register {
+			x := one.temp()
+			VMOVUPS(at(places[slice]), x)
+			return x
+		}
+		one.store = func(x Register, slice int) { VMOVUPS(x, at(places[slice])) }
+		one.gradient = one.temp()
+		VMOVUPS(at(u.gradients), one.gradient)
+		u.rule.write(one)
 	}
 	ADDQ(U32(u.width*u.t.bytes()), u.gradients)
 	for _, p := range append([]Register{u.w}, u.state...) {

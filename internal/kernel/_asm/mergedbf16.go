@@ -29,7 +29,7 @@ type mergedPairCode struct {
 func (t *target) mergedPairStrip(rule mergedRule, width int) {
 	t.function(fmt.Sprint(rule.name, "PairStrip", width),
 		"func(m, k int, a, near *float32, ap int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, "+
-			"decay, between, pending, last, jump int, down *float32, ldd, jumpDown int, turned, then *float32, ldt, beyond int)",
+			"form, between, pending, last, jump int, down *float32, ldd, jumpDown int, turned, then *float32, ldt, beyond int)",
 		fmt.Sprintf("forms the gradients of m rows by %d columns, m a multiple of %d, as %sPairStrip%d does from A in one", width*t.lanes, t.rows, t.name, width),
 		"panel, and updates the weights w and their state, tile after tile, each while the next one is formed. If pending is 1, gradients holds",
 		"those of a tile from the call before, and w, mean, square, down and turned belong to it; if last is 0, those of the last tile stay there",
@@ -71,7 +71,7 @@ func (t *target) mergedPairStrip(rule mergedRule, width int) {
 	u.a, u.b, u.k, u.far = GP64(), GP64(), GP64(), GP64()
 	MOVQ(u.ldw, u.far)
 	SHLQ(U8(3), u.far)
-	u.form = u.products
+	u.add = u.products
 
 	Label("tile")
 	MOVQ(t.argument("a"), u.a)

@@ -11,8 +11,8 @@ import (
 // The committed assembly is what the program writes.
 func TestCommittedIsGenerated(t *testing.T) {
 	for _, file := range []struct{ set, part string }{
-		{"avx512", "products"}, {"avx512", "vectors"}, {"avx512", "bytes"}, {"avx512", "bf16"},
-		{"avx2", "products"}, {"avx2", "vectors"}, {"avx2", "bytes"}, {"avx2", "bf16"},
+		{"avx512", "products"}, {"avx512", "vectors"}, {"avx512", "bytes"}, {"avx512", "bf16"}, {"avx512", "merged"},
+		{"avx2", "products"}, {"avx2", "vectors"}, {"avx2", "bytes"}, {"avx2", "bf16"}, {"avx2", "merged"},
 	} {
 		folder := t.TempDir()
 		code, stubs := file.set+"_"+file.part+"_amd64.s", file.set+"_"+file.part+"_amd64.go"

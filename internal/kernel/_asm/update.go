@@ -42,13 +42,10 @@ func (s *step) number(name string) Register {
 // times is x *= the argument of that name.
 func (s *step) times(x Register, name string) { VMULPS(s.number(name), x, x) }
 
-// decayed is g = scale*grad, plus decay*w unless decay is 0. Without a flag it is known to be 0.
+// decayed is g = scale*grad, plus decay*w unless decay is 0.
 func (s *step) decayed(p place, grad, w, flag Register, label string) Register {
 	g := p.load(grad)
 	s.times(g, "scale")
-	if flag == nil {
-		return g
-	}
 	TESTQ(flag, flag)
 	JZ(LabelRef(label))
 	r := s.t.vec()
@@ -58,24 +55,37 @@ func (s *step) decayed(p place, grad, w, flag Register, label string) Register {
 	return g
 }
 
-// usually writes two loops over n values: one for the flags that most trainings have, where body asks for no flag, and one that does.
-func (t *target) usually(n Register, flags int, unroll int, body func(p place, usual bool)) {
+// usually writes two loops over n values and slices of those names: one for the flags that most trainings have, without a question, and one that asks
+// for its settings. usual are those that are on in the first loop, or in both where the second doesn't ask.
+func (t *target) usually(n Register, flags, unroll int, rule func(*updating), h *step, usual map[string]bool, settings map[string]Register, names ...string) {
+	var slices []Register
+	for _, name := range append(names, "grad") {
+		slices = append(slices, Load(Param(name), GP64()))
+	}
+	labels := 0
+	label := func(name string) string {
+		labels++
+		return name + hex(uint32(labels))
+	}
+	loop := func(name string, unroll int, u updating) {
+		t.eachOf(name, n, unroll, nil, func(p place) {
+			p.foresee(label("page"), slices...)
+			u := u
+			u.gradient = p.load(slices[len(names)])
+			u.number, u.temp, u.done = func(name string) Op { return h.number(name) }, t.vec, func(Register) {}
+			u.load = func(slice int) Register { return p.load(slices[slice]) }
+			u.store = func(x Register, slice int) { p.store(x, slices[slice]) }
+			u.label = label
+			rule(&u)
+		})
+		t.end()
+	}
 	is := Load(Param("flags"), GP64())
 	CMPQ(is, U8(flags))
 	JNE(LabelRef("otherwise"))
-	t.eachOf("usual", n, unroll, nil, func(p place) { body(p, true) })
-	t.end()
+	loop("usual", unroll, updating{known: usual})
 	Label("otherwise")
-	t.eachOf("other", n, 1, nil, func(p place) { body(p, false) })
-	t.end()
-}
-
-// unless is the flag, nil in the usual loop.
-func unless(usual bool, flag Register) Register {
-	if usual {
-		return nil
-	}
-	return flag
+	loop("other", 1, updating{known: usual, flags: settings})
 }
 
 const page = 4096
@@ -114,118 +124,19 @@ func (t *target) updates() {
 
 	t.function("SGD", "func(n int, w, grad *float32, lr, scale, decay float32, flags int)",
 		"is sgd for n values. Flag 1: decay is not 0.")
-	w, grad, decay := Load(Param("w"), GP64()), Load(Param("grad"), GP64()), flag(1)
-	h := t.step("scale", "lr", "decay")
-	t.usually(n(), 0, 4, func(p place, usual bool) {
-		p.foresee(label("page"), w, grad)
-		x := p.load(w)
-		g := h.decayed(p, grad, x, unless(usual, decay), label("decayed"))
-		h.times(g, "lr")
-		VSUBPS(g, x, x)
-		p.store(x, w)
-	})
+	t.usually(n(), 0, 4, (*updating).sgd, t.step("scale", "lr", "decay"), nil, map[string]Register{"coupled": flag(1)}, "w")
 
 	t.function("Momentum", "func(n int, w, v, grad *float32, scale, decay, mu, into, fresh, out float32, flags int)",
 		"is momentum for n values. Flag 1: decay is not 0; flag 2: Nesterov's form; flag 4: into and fresh are 1.")
-	w, grad, decay = Load(Param("w"), GP64()), Load(Param("grad"), GP64()), flag(1)
-	v, nesterov, ones := Load(Param("v"), GP64()), flag(2), flag(4)
-	h = t.step("scale", "mu", "out", "into", "fresh", "decay")
-	t.usually(n(), 4, 4, func(p place, usual bool) {
-		p.foresee(label("page"), w, v, grad)
-		x := p.load(w)
-		g := h.decayed(p, grad, x, unless(usual, decay), label("decayed"))
-		d := p.load(v)
-		h.times(d, "mu")
-		if usual {
-			VADDPS(g, d, d)
-			p.store(d, v)
-			h.times(d, "out")
-			VSUBPS(d, x, x)
-			p.store(x, w)
-			return
-		}
-		r := t.vec()
-		VMOVAPS(g, r)
-		whole := label("whole")
-		TESTQ(ones, ones)
-		JNZ(LabelRef(whole))
-		h.times(r, "fresh")
-		h.times(r, "into")
-		Label(whole)
-		VADDPS(r, d, d)
-		p.store(d, v)
-		plain := label("plain")
-		TESTQ(nesterov, nesterov)
-		JZ(LabelRef(plain))
-		h.times(g, "into")
-		h.times(d, "mu")
-		VADDPS(d, g, d)
-		Label(plain)
-		h.times(d, "out")
-		VSUBPS(d, x, x)
-		p.store(x, w)
-	})
+	t.usually(n(), 4, 4, (*updating).momentum, t.step("scale", "mu", "out", "into", "fresh", "decay"),
+		map[string]bool{"ones": true}, map[string]Register{"coupled": flag(1), "nesterov": flag(2), "ones": flag(4)}, "w", "v")
 
-	t.function("Adam", "func(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, rise, correction2, eps float32, flags int)",
-		"is adam for n values. Flag 1: decay is not 0; flag 2: 1-Beta1 >= 0.5; flag 4: EpsInside.")
-	w, grad, decay = Load(Param("w"), GP64()), Load(Param("grad"), GP64()), flag(1)
-	m, other, inside := Load(Param("m"), GP64()), flag(2), flag(4)
-	v = Load(Param("v"), GP64())
-	h = t.step("scale", "beta2", "fresh2", "fresh1", "rise", "step", "eps", "keep", "decay", "beta1", "correction2")
-	t.usually(n(), 0, 1, func(p place, usual bool) {
-		p.foresee(label("page"), w, m, v, grad)
-		x := p.load(w)
-		h.times(x, "keep")
-		g := h.decayed(p, grad, x, unless(usual, decay), label("decayed"))
+	t.function("Adam", "func(n int, w, m, v, grad *float32, scale, decay, keep, beta1, fresh1, beta2, fresh2, step, eps float32, flags int)",
+		"is adam for n values. Flag 1: decay is not 0; flag 2: 1-Beta1 >= 0.5; flag 4: EpsInside; flag 8: 1-Beta2 >= 0.5.")
+	t.usually(n(), 0, 1, (*updating).adam, t.step("scale", "fresh1", "fresh2", "step", "eps", "keep", "decay", "beta1", "beta2"),
+		map[string]bool{"decoupled": true}, map[string]Register{"coupled": flag(1), "short1": flag(2), "inside": flag(4), "short2": flag(8)}, "w", "m", "v")
 
-		m1, d := p.load(m), t.vec()
-		VSUBPS(m1, g, d)
-		far, moment := label("far"), label("moment")
-		if !usual {
-			TESTQ(other, other)
-			JNZ(LabelRef(far))
-		}
-		h.times(d, "fresh1")
-		VADDPS(d, m1, m1)
-		if !usual {
-			JMP(LabelRef(moment))
-			Label(far)
-			h.times(d, "beta1")
-			VSUBPS(d, g, m1)
-			Label(moment)
-		}
-		p.store(m1, m)
-
-		v1, q := p.load(v), t.vec()
-		h.times(v1, "beta2")
-		VMULPS(h.number("fresh2"), g, q)
-		VMULPS(g, q, q)
-		VADDPS(q, v1, v1)
-		p.store(v1, v)
-
-		eps := h.number("eps")
-		within, denominator := label("within"), label("denominator")
-		if !usual {
-			TESTQ(inside, inside)
-			JNZ(LabelRef(within))
-		}
-		VSQRTPS(v1, v1)
-		h.times(v1, "rise")
-		VADDPS(eps, v1, v1)
-		if !usual {
-			JMP(LabelRef(denominator))
-			Label(within)
-			VDIVPS(h.number("correction2"), v1, v1)
-			VADDPS(eps, v1, v1)
-			VSQRTPS(v1, v1)
-			Label(denominator)
-		}
-		h.times(m1, "step")
-		VDIVPS(v1, m1, m1)
-		VSUBPS(m1, x, x)
-		p.store(x, w)
-	})
-
+	var h *step
 	// root turns x into sqrt(x) + eps, or sqrt(x + eps).
 	root := func(x, inside Register) {
 		eps := h.number("eps")
@@ -243,8 +154,8 @@ func (t *target) updates() {
 
 	t.function("RMSProp", "func(n int, w, v, mean, velocity, grad *float32, scale, decay, rho, fresh, mu, into, out, eps float32, flags int)",
 		"is rmsprop for n values; mean and velocity may be nil. Flag 1: decay is not 0; flag 2: eps inside the root.")
-	w, grad, decay = Load(Param("w"), GP64()), Load(Param("grad"), GP64()), flag(1)
-	v, inside = Load(Param("v"), GP64()), flag(2)
+	w, grad, decay := Load(Param("w"), GP64()), Load(Param("grad"), GP64()), flag(1)
+	v, inside := Load(Param("v"), GP64()), flag(2)
 	mean, velocity := Load(Param("mean"), GP64()), Load(Param("velocity"), GP64())
 	h = t.step("scale", "fresh", "rho", "into", "out", "eps", "mu", "decay")
 	t.each(n(), 1, func(p place) {
@@ -351,7 +262,7 @@ func (t *target) updates() {
 	t.function("AMSGrad", "func(n int, w, m, v, largest, grad *float32, scale, decay, fresh1, beta2, fresh2, step, fall, eps float32, flags int)",
 		"is amsgrad for n values. Flag 1: decay is not 0.")
 	w, grad, decay = Load(Param("w"), GP64()), Load(Param("grad"), GP64()), flag(1)
-	m, v = Load(Param("m"), GP64()), Load(Param("v"), GP64())
+	m, v := Load(Param("m"), GP64()), Load(Param("v"), GP64())
 	largest := Load(Param("largest"), GP64())
 	h = t.step("scale", "beta2", "fresh2", "fresh1", "step", "eps", "fall", "decay")
 	t.each(n(), 1, func(p place) {
