@@ -1,6 +1,7 @@
 package optim_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -35,19 +36,24 @@ func BenchmarkStep(b *testing.B) {
 		x[i], y[i] = 1, 2 // memory that was never written is one page over and over
 	}
 	for _, c := range []struct {
-		text  string
-		again float64 // bytes that a visit before the update reads, for an element
+		text    string
+		again   float64 // bytes that a visit before the update reads, for an element
+		tensors int
 	}{
-		{"sgd", 0}, {"momentum", 0}, {"nesterov", 0}, {"adagrad", 0}, {"adadelta", 0}, {"rmsprop", 0},
-		{"rmsprop(mu=0.9, centered=true)", 0}, {"adam", 0}, {"amsgrad", 0}, {"adamw", 0},
-		{"lars", 8}, {"adamw(clip_norm=1)", 4},
+		{"sgd", 0, 1}, {"momentum", 0, 1}, {"nesterov", 0, 1}, {"adagrad", 0, 1}, {"adadelta", 0, 1}, {"rmsprop", 0, 1},
+		{"rmsprop(mu=0.9, centered=true)", 0, 1}, {"adam", 0, 1}, {"amsgrad", 0, 1}, {"adamw", 0, 1},
+		{"lars", 8, 1}, {"lars", 8, 8}, {"lars(joint=true)", 8, 8}, {"adamw(clip_norm=1)", 4, 1},
 	} {
-		b.Run(c.text, func(b *testing.B) {
+		b.Run(fmt.Sprint(c.text, "/tensors=", c.tensors), func(b *testing.B) {
 			o, err := optim.Parse(c.text)
 			if err != nil {
 				b.Fatal(err)
 			}
-			w, err := optimtest.Weights(engine.Float32, engine.Param{Path: "dense/weight", Shape: engine.Shape{parameters / 1000, 1000}})
+			var list []engine.Param
+			for i := range c.tensors {
+				list = append(list, engine.Param{Path: fmt.Sprint("dense", i, "/weight"), Shape: engine.Shape{parameters / 1000 / c.tensors, 1000}})
+			}
+			w, err := optimtest.Weights(engine.Float32, list...)
 			if err != nil {
 				b.Fatal(err)
 			}

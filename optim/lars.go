@@ -43,7 +43,7 @@ func (l LARS) Info() Info {
 		formula = "r = trust |w|/|g + decay w|; v = mu v + lr r (g + decay w); w -= v"
 	}
 	return Info{
-		Name: "lars", Formula: formula, Source: "You, Gitman and Ginsburg 2017, arXiv 1708.03888, equation 6", Sums: 2, OwnDecay: true,
+		Name: "lars", Formula: formula, Source: "You, Gitman and Ginsburg 2017, arXiv 1708.03888, equation 6", Sums: 2, Apart: true, OwnDecay: true,
 		Tunable: []string{"lr", "mu", "trust", "decay"},
 		Strengths: []string{
 			"Works well on large batches (up to 32k)",
@@ -89,17 +89,28 @@ func (b larsBody[T]) Measure(v *View[T], h *Hyper, sum []float64) {
 	if b.plain(v.Role) {
 		return
 	}
-	sum[0] += v.kernels.SumSquares(v.Weight)
-	if !b.l.Joint {
-		sum[1] += float64(v.kernels.SumSquares(v.Grad) * float64(h.Scale*h.Scale))
-		return
+	ww, gg := v.kernels.SumSquares(v.Weight), v.kernels.SumSquares(v.Grad)
+	sum[0] += ww
+	gg = float64(gg * float64(h.Scale*h.Scale))
+	if b.l.Joint && h.Decay != 0 {
+		gg = b.joint(v, h, gg, float64(ww*float64(h.Decay*h.Decay)))
 	}
-	joint := 0.0
+	sum[1] += gg
+}
+
+// joint is the square of the norm of gradient and decay together, from those of either.
+func (b larsBody[T]) joint(v *View[T], h *Hyper, gg, ww float64) float64 {
+	apart := gg + ww
+	joint := apart + float64(2*float64(h.Scale*h.Decay)*v.kernels.Dot(v.Weight, v.Grad))
+	if joint > 1e-3*apart { // else they cancel, and so do the sums' digits
+		return joint
+	}
+	joint = 0
 	for i, g := range v.Grad {
 		x := float64(h.Scale*float64(g)) + float64(h.Decay*float64(v.Weight[i]))
 		joint += float64(x * x)
 	}
-	sum[1] += joint
+	return joint
 }
 
 func (b larsBody[T]) Update(v *View[T], h *Hyper) {

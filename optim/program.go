@@ -34,6 +34,7 @@ type program[T engine.Float] struct {
 
 	tasks   tasks[T]
 	grouped grouped
+	rounds  []round // nil where all is measured before anything is updated
 	merged  merged[T]
 }
 
@@ -72,7 +73,8 @@ func newProgram[T engine.Float](s *Stepper, pool *engine.Pool) (*program[T], err
 	for i := range s.members {
 		p.cut(i, live)
 	}
-	p.group()
+	p.grouped = p.group(0, len(p.pieces))
+	p.cutRounds()
 	p.sums = make([]float64, len(p.pieces)*max(p.stride, 2))
 	p.stride = max(p.stride, 2) // a watched update measures two
 	p.tasks.init(p)
@@ -158,19 +160,22 @@ func (p *program[T]) multiply(m, n, k int, a, b, c []T) {
 
 func (p *program[T]) sumsOf(piece int) []float64 { return p.sums[piece*p.stride:][:p.stride] }
 
-func (p *program[T]) each(t engine.Task) {
-	p.grouped.task = t
-	p.pool.Run(len(p.grouped.ends), &p.grouped)
+func (p *program[T]) each(t engine.Task) { p.eachOf(&p.grouped, t) }
+
+func (p *program[T]) eachOf(g *grouped, t engine.Task) {
+	g.task = t
+	p.pool.Run(len(g.ends), g)
 }
 
 // grouped runs a task over groups of neighboring pieces, so that a handful of biases is not handed over one by one.
 type grouped struct {
 	task engine.Task
+	from int   // the first piece
 	ends []int // a group ends before this piece
 }
 
 func (g *grouped) Do(i, worker int) {
-	from := 0
+	from := g.from
 	if i > 0 {
 		from = g.ends[i-1]
 	}
@@ -179,19 +184,22 @@ func (g *grouped) Do(i, worker int) {
 	}
 }
 
-func (p *program[T]) group() {
+// group groups the pieces from first to last, the last excluded.
+func (p *program[T]) group(first, last int) grouped {
+	g := grouped{from: first}
 	elements, left := 0, 0
-	for i := range p.pieces {
+	for i := first; i < last; i++ {
 		left += len(p.pieces[i].view.Weight)
 	}
-	for i := range p.pieces {
+	for i := first; i < last; i++ {
 		size := len(p.pieces[i].view.Weight)
 		elements, left = elements+size, left-size
-		if elements >= 3*pieceSize && left >= 3*pieceSize || left == 0 && i == len(p.pieces)-1 {
-			p.grouped.ends = append(p.grouped.ends, i+1)
+		if elements >= 3*pieceSize && left >= 3*pieceSize || left == 0 && i == last-1 {
+			g.ends = append(g.ends, i+1)
 			elements = 0
 		}
 	}
+	return g
 }
 
 // member adds up sum k over the pieces of a member, in their order.
@@ -213,11 +221,16 @@ func (p *program[T]) clip(m *Moment) {
 }
 
 func (p *program[T]) measure(law int) {
+	clear(p.s.totals[law])
+	p.measureOf(law, &p.grouped, 0, len(p.s.members))
+}
+
+// measureOf measures the members from first to last, the last excluded.
+func (p *program[T]) measureOf(law int, g *grouped, first, last int) {
 	p.tasks.measure.law = law
-	p.each(&p.tasks.measure)
+	p.eachOf(g, &p.tasks.measure)
 	total := p.s.totals[law]
-	clear(total)
-	for i := range p.s.members {
+	for i := first; i < last; i++ {
 		m := &p.s.members[i]
 		if p.s.settings[m.setting].law != law {
 			continue
@@ -230,8 +243,10 @@ func (p *program[T]) measure(law int) {
 }
 
 // prepare tells the bodies of the step.
-func (p *program[T]) prepare() {
-	for i := range p.s.members {
+func (p *program[T]) prepare() { p.prepareOf(0, len(p.s.members)) }
+
+func (p *program[T]) prepareOf(first, last int) {
+	for i := first; i < last; i++ {
 		m := &p.s.members[i]
 		b := p.bodies[m.setting]
 		if b.step != nil {

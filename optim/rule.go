@@ -34,6 +34,9 @@ type Info struct {
 	Differs []string
 	// Sums is how many sums over a parameter the body measures before the update; its body is then a [Measurer].
 	Sums int
+	// Apart: of the sums the body reads those of its parameter, [Hyper].Sum, and not [Hyper].Total. Parameters may then be measured and updated
+	// one after the other, while they are in a cache.
+	Apart bool
 	// WholeParam: the body must see a parameter in one piece. Otherwise large ones are cut, and the pieces run side by side.
 	WholeParam bool
 	// OwnDecay: weight decay has a place of its own in the formula. The body gets the rate in [Hyper].Decay, and coupled decay is refused.
@@ -118,7 +121,7 @@ type Hyper struct {
 	Shrink float64 // LR times decoupled decay of this parameter; for bodies with Info.Shrinks
 	Scale  float64 // of the gradient: 1/weight of the batch times clipping
 	Loss   float64 // mean loss of the batch
-	// Sum is what Measure found for this parameter, Total the sum over all parameters with the same rule.
+	// Sum is what Measure found for this parameter, Total the sum over all parameters with the same rule (see Info.Apart).
 	Sum, Total []float64
 
 	correction1, correction2 float64 // Adam's, of its moments

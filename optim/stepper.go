@@ -59,6 +59,7 @@ type runner interface {
 	clip(m *Moment)    // clamps, and measures every member's gradient
 	measure(law int)   // fills members' sums and the law's total
 	update(watch bool) // prepares and updates every member
+	stepInRounds() bool
 	nonFinite(Vec) string
 	merge(late []int) bool
 	earlyFinite() bool
@@ -213,12 +214,14 @@ func (s *Stepper) step(m *Moment) error {
 		s.clipNorms()
 	}
 	s.tell(m)
-	for law := range s.totals {
-		if len(s.totals[law]) > 0 {
-			s.run.measure(law)
+	if m.Watch || !s.run.stepInRounds() {
+		for law := range s.totals {
+			if len(s.totals[law]) > 0 {
+				s.run.measure(law)
+			}
 		}
+		s.run.update(m.Watch)
 	}
-	s.run.update(m.Watch)
 	s.watched = m.Watch
 	s.weights.Changed()
 	return nil

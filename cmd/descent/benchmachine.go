@@ -226,6 +226,10 @@ func (m *machine) measureUpdates(ctx context.Context, l gauges, live *benchLine)
 		if err != nil {
 			return err
 		}
+		again := 0.0
+		if o.Rule.Info().Sums > 0 {
+			again = 2 * 4 * updatedInputs * updatedUnits // weights and gradient are read once more, to be measured first
+		}
 		row := measured{name: name}
 		for _, n := range m.threads {
 			if ctx.Err() != nil {
@@ -248,7 +252,7 @@ func (m *machine) measureUpdates(ctx context.Context, l gauges, live *benchLine)
 					return time.Since(begin)
 				})
 				// Weights are read and written, the gradient read, state read and written.
-				return (3*4*updatedInputs*updatedUnits + 2*float64(s.Bytes())) / seconds, failed
+				return (3*4*updatedInputs*updatedUnits + 2*float64(s.Bytes()) + again) / seconds, failed
 			})
 			pool.Close()
 			if err != nil {

@@ -60,7 +60,7 @@ func (m *machine) tell(p *program) error {
 		form        bool
 	}{
 		{"Matrix products, with their packing, as a share of the multiply-add limit", "GFLOP/s", m.products, true},
-		{"Updates of ten million weights, as a share of updating in place in memory", "GB/s", m.updates, false},
+		{"Updates of ten million weights, as a share of updating in place in memory; lars reads 8 bytes of each twice", "GB/s", m.updates, false},
 		{"Whole training steps" + m.onWhat() + ", as a share of the multiply-add limit", "samples/s", m.work, false},
 	} {
 		b.WriteString("\n" + part.title + "\n")
