@@ -20,7 +20,10 @@ type EMA struct {
 	Warm  bool    `help:"a smaller decay at first"`
 }
 
-var _ Wrapper = EMA{}
+var (
+	_ Wrapper  = EMA{}
+	_ Follower = EMA{}
+)
 
 // NewEMA is an average over about 1000 steps.
 func NewEMA() EMA { return EMA{Decay: 0.999} }
@@ -31,6 +34,9 @@ func (e EMA) Validate() error {
 	p.fraction("ema decay", e.Decay)
 	return errors.Join(p...)
 }
+
+// Follows reports that the gradient is of no concern here.
+func (EMA) Follows() bool { return true }
 
 // Wrap averages after every step.
 func (e EMA) Wrap(s Space, next Next) Next {

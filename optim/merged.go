@@ -11,15 +11,20 @@ import (
 	"github.com/descent-go/descent/internal/kernel"
 )
 
-// CanMerge reports whether the optimizer can take gradients that come late, when nobody watches: not with wrappers, clipping or a group
-// with a rule that must see a parameter, or sums over it, before it moves.
+// CanMerge reports whether the optimizer can take gradients that come late, when nobody watches: not with clipping, with a wrapper that is
+// no [Follower], or a group with a rule that must see a parameter, or sums over it, before it moves.
 func (o Optimizer) CanMerge() bool {
 	merges := func(group int) bool {
 		set := o.apply(group)
 		b, ok := set.rule.Code().F32.(merging[float32])
 		return ok && b.merges() && set.info.Sums == 0 && !set.info.WholeParam
 	}
-	if len(o.Wrap) > 0 || o.Clip != (Clip{}) || !merges(-1) {
+	for _, w := range o.Wrap {
+		if f, ok := w.(Follower); !ok || !f.Follows() {
+			return false
+		}
+	}
+	if o.Clip != (Clip{}) || !merges(-1) {
 		return false
 	}
 	for i, g := range o.Groups {
@@ -54,13 +59,10 @@ func (s *Stepper) StepMerged(m *Moment, plan *engine.Plan) (bool, error) {
 	if m.Watch || !s.run.earlyFinite() || !plan.LateFinite() {
 		return false, nil
 	}
-	s.measured, s.watched = false, false
-	if err := s.begin(m); err != nil || m.Sum.Weight == 0 {
-		return true, err
-	}
-	s.tell(m)
-	s.run.updateMerged(plan)
-	return true, nil
+	s.late = plan
+	err := s.Step(m)
+	s.late = nil
+	return true, err
 }
 
 // merged is what a program knows of late gradients.

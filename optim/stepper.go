@@ -35,6 +35,7 @@ type Stepper struct {
 	vectors  []vector
 	numbers  []number
 	evaluate Vec
+	late     *engine.Plan // in a merged step: where gradients are still to be formed
 
 	measured bool    // the last step knows the gradient's norm
 	watched  bool    // and every parameter's readings
@@ -214,7 +215,10 @@ func (s *Stepper) step(m *Moment) error {
 		s.clipNorms()
 	}
 	s.tell(m)
-	if m.Watch || !s.run.stepInRounds() {
+	switch {
+	case s.late != nil:
+		s.run.updateMerged(s.late)
+	case m.Watch || !s.run.stepInRounds():
 		for law := range s.totals {
 			if len(s.totals[law]) > 0 {
 				s.run.measure(law)
@@ -223,7 +227,9 @@ func (s *Stepper) step(m *Moment) error {
 		s.run.update(m.Watch)
 	}
 	s.watched = m.Watch
-	s.weights.Changed()
+	if s.late == nil { // a merged step has said so itself, and may have packed the new weights
+		s.weights.Changed()
+	}
 	return nil
 }
 

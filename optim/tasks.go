@@ -143,8 +143,13 @@ func (t *vectorTask[T]) Do(i, _ int) {
 		p.kernels.Axpy(dst, T(t.a), x)
 	case mixed:
 		keep := T(t.a)
-		p.kernels.Scale(dst, keep, dst)
-		p.kernels.Axpy(dst, T(1-float64(keep)), x) // both weights round alike, so that equal vectors stay equal
+		fresh := T(1 - float64(keep)) // both weights round alike, so that equal vectors stay equal
+		const near = 2048             // numbers of two vectors that fit the first cache
+		for at := 0; at < len(dst); at += near {
+			n := min(near, len(dst)-at)
+			p.kernels.Scale(part(dst, at, n), keep, part(dst, at, n))
+			p.kernels.Axpy(part(dst, at, n), fresh, part(x, at, n))
+		}
 	case copied:
 		copy(dst, x)
 	case mapped:

@@ -26,6 +26,11 @@ type Next func(*Moment) error
 // has left them, or where they were.
 type Wrapper interface{ Wrap(s Space, next Next) Next }
 
+// Follower is optionally implemented by a wrapper that only looks at where a step has led: its step calls next once and first, and neither
+// reads nor writes the gradient, nor writes the weights, nor asks for another gradient. Only such wrappers leave it to the backward pass to do the update
+// while it forms the gradient.
+type Follower interface{ Follows() bool }
+
 // Vec names a vector as long as all parameters together.
 type Vec int
 

@@ -33,21 +33,27 @@ func stepConfig(threads int) Config {
 // BenchmarkTrainStep is a whole step: load, forward, backward, update. It must report 0 allocs/op.
 func BenchmarkTrainStep(b *testing.B) {
 	for _, threads := range []int{1, 2} {
-		b.Run(fmt.Sprintf("784-128-10/threads=%d", threads), func(b *testing.B) {
-			s, err := Bind(stepConfig(threads))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			ctx := context.Background()
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := s.Step(ctx); err != nil {
+		small, large := stepConfig(threads), stepConfig(threads)
+		large.Model, large.Batch = nn.MLP{Units: []int{512, 512}}, 128
+		averaged := large
+		averaged.Optimizer.Wrap = []optim.Wrapper{optim.EMA{Decay: 0.999, Warm: true}}
+		for name, c := range map[string]Config{"784-128-10": small, "784-512-512-10": large, "784-512-512-10,ema": averaged} {
+			b.Run(fmt.Sprintf("%s/threads=%d", name, threads), func(b *testing.B) {
+				s, err := Bind(c)
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
-			b.ReportMetric(32*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
-		})
+				defer s.Close()
+				ctx := context.Background()
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := s.Step(ctx); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(c.Batch)*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+			})
+		}
 	}
 }
 

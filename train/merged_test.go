@@ -66,8 +66,11 @@ func TestMergedUpdates(t *testing.T) {
 	shrunk.Decay = optim.Decay{Rate: 0.01}
 	scheduled := optim.NewAdam(0.01)
 	scheduled.Groups = []optim.Group{{Match: optim.Match{Roles: []engine.Role{engine.Output}}, LRFactor: 0.1}}
+	averaged := optim.NewAdam(0.01)
+	averaged.Wrap = []optim.Wrapper{optim.EMA{Decay: 0.9, Warm: true}, optim.EMA{Decay: 0.5}}
 	optimizers := map[string]optim.Optimizer{
-		"sgd": optim.NewSGD(0.05), "sgd shrunk, not merged": shrunk, "momentum": optim.NewMomentum(0.01, 0.9), "momentum decayed": decayed,
+		"adam averaged": averaged,
+		"sgd":           optim.NewSGD(0.05), "sgd shrunk, not merged": shrunk, "momentum": optim.NewMomentum(0.01, 0.9), "momentum decayed": decayed,
 		"nesterov, not merged": optim.NewNesterov(0.01, 0.9), "adam": optim.NewAdam(0.01), "adamw": optim.NewAdamW(0.01), "adam in groups": scheduled,
 	}
 	for _, precision := range []Precision{Float32, BFloat16} {
@@ -103,6 +106,11 @@ func sameTensors(t *testing.T, what string, a, b []engine.Tensor) {
 	}
 }
 
+// reader is a wrapper that may want anything.
+type reader struct{}
+
+func (reader) Wrap(_ optim.Space, next optim.Next) optim.Next { return next }
+
 // What needs the gradient as a whole gets it.
 func TestNotMerged(t *testing.T) {
 	t.Parallel()
@@ -113,9 +121,9 @@ func TestNotMerged(t *testing.T) {
 	mixed := optim.NewSGD(0.05)
 	mixed.Decay = optim.Decay{}
 	mixed.Groups = []optim.Group{{Match: optim.Match{Roles: []engine.Role{engine.Output}}, Rule: optim.NewLARS(0.1).Rule}}
-	averaged := optim.NewSGD(0.05)
-	averaged.Wrap = []optim.Wrapper{optim.EMA{Decay: 0.9}}
-	for name, o := range map[string]optim.Optimizer{"clipped": clipped, "grouped": grouped, "mixed": mixed, "averaged": averaged, "lars": optim.NewLARS(0.1), "rmsprop": optim.NewRMSProp(0.01)} {
+	wrapped := optim.NewSGD(0.05)
+	wrapped.Wrap = []optim.Wrapper{optim.EMA{Decay: 0.9}, reader{}}
+	for name, o := range map[string]optim.Optimizer{"clipped": clipped, "grouped": grouped, "mixed": mixed, "wrapped": wrapped, "lars": optim.NewLARS(0.1), "rmsprop": optim.NewRMSProp(0.01)} {
 		s, err := Bind(mergedConfig(o, 1, 1))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
