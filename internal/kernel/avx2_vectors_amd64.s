@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func avx2Add(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Add(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -14,8 +14,21 @@ TEXT ·avx2Add(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VADDPS  Y1, Y0, Y0
@@ -37,8 +50,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VADDPS  Y1, Y0, Y0
@@ -82,7 +108,7 @@ DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // func avx2Sub(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Sub(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -91,8 +117,21 @@ TEXT ·avx2Sub(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VSUBPS  Y1, Y0, Y0
@@ -114,8 +153,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VSUBPS  Y1, Y0, Y0
@@ -141,7 +193,7 @@ end:
 	RET
 
 // func avx2Mul(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Mul(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -150,8 +202,21 @@ TEXT ·avx2Mul(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VMULPS  Y1, Y0, Y0
@@ -173,8 +238,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VMULPS  Y1, Y0, Y0
@@ -200,7 +278,7 @@ end:
 	RET
 
 // func avx2MulAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2MulAdd(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -209,8 +287,21 @@ TEXT ·avx2MulAdd(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VMOVUPS (CX)(SI*1), Y2
@@ -240,8 +331,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Y0
 	VMOVUPS (BX)(SI*1), Y1
 	VMOVUPS (CX)(SI*1), Y2
@@ -271,7 +375,7 @@ end:
 	RET
 
 // func avx2Axpy(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Axpy(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -281,8 +385,18 @@ TEXT ·avx2Axpy(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS (DX)(BX*1), Y1
 	VMOVUPS (CX)(BX*1), Y2
 	VMULPS  Y1, Y0, Y1
@@ -308,8 +422,18 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000005
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000005:
 	VMOVUPS (DX)(BX*1), Y1
 	VMOVUPS (CX)(BX*1), Y2
 	VMULPS  Y1, Y0, Y1
@@ -337,7 +461,7 @@ end:
 	RET
 
 // func avx2Scale(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Scale(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -347,8 +471,18 @@ TEXT ·avx2Scale(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS (DX)(BX*1), Y1
 	VMULPS  Y1, Y0, Y1
 	VMOVUPS Y1, (CX)(BX*1)
@@ -366,8 +500,18 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000005
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000005:
 	VMOVUPS (DX)(BX*1), Y1
 	VMULPS  Y1, Y0, Y1
 	VMOVUPS Y1, (CX)(BX*1)
@@ -391,7 +535,7 @@ end:
 	RET
 
 // func avx2Fill(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Fill(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -401,8 +545,15 @@ TEXT ·avx2Fill(SB), NOSPLIT, $0-36
 	XORQ         DX, DX
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000001
+	LEAQ       63488(CX)(DX*1), BX
+	ANDQ       $-4096, BX
+	PREFETCHT0 (BX)
+
+page00000001:
 	VMOVUPS Y0, (CX)(DX*1)
 	VMOVUPS Y0, 32(CX)(DX*1)
 	VMOVUPS Y0, 64(CX)(DX*1)
@@ -412,8 +563,15 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000005
+	LEAQ       63488(CX)(DX*1), BX
+	ANDQ       $-4096, BX
+	PREFETCHT0 (BX)
+
+page00000005:
 	VMOVUPS Y0, (CX)(DX*1)
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
@@ -433,7 +591,7 @@ end:
 	RET
 
 // func avx2Relu(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2Relu(SB), NOSPLIT, $0-36
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
@@ -443,8 +601,18 @@ TEXT ·avx2Relu(SB), NOSPLIT, $0-36
 	XORQ   BX, BX
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS (DX)(BX*1), Y1
 	VMAXPS  Y1, Y0, Y1
 	VADDPS  Y0, Y1, Y1
@@ -466,8 +634,18 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000005
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000005:
 	VMOVUPS (DX)(BX*1), Y1
 	VMAXPS  Y1, Y0, Y1
 	VADDPS  Y0, Y1, Y1
@@ -493,7 +671,7 @@ end:
 	RET
 
 // func avx2ReluBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2ReluBack(SB), NOSPLIT, $0-36
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
@@ -503,8 +681,21 @@ TEXT ·avx2ReluBack(SB), NOSPLIT, $0-36
 	XORQ   SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VCMPPS  $0x16, Y0, Y1, Y1
@@ -530,8 +721,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VCMPPS  $0x16, Y0, Y1, Y1
@@ -559,7 +763,7 @@ end:
 	RET
 
 // func avx2ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2ReluBackAdd(SB), NOSPLIT, $0-36
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
@@ -569,8 +773,21 @@ TEXT ·avx2ReluBackAdd(SB), NOSPLIT, $0-36
 	XORQ   SI, SI
 
 several:
-	CMPQ      AX, $0x00000020
-	JLT       one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS   (DX)(SI*1), Y1
 	VMOVUPS   (BX)(SI*1), Y2
 	VMOVUPS   (CX)(SI*1), Y3
@@ -604,8 +821,21 @@ several:
 	JMP       several
 
 one:
-	CMPQ      AX, $0x08
-	JLT       part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS   (DX)(SI*1), Y1
 	VMOVUPS   (BX)(SI*1), Y2
 	VMOVUPS   (CX)(SI*1), Y3
@@ -637,7 +867,7 @@ end:
 	RET
 
 // func avx2SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2SigmoidBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -647,8 +877,21 @@ TEXT ·avx2SigmoidBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000010
-	JLT     one
+	CMPQ       AX, $0x00000010
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VSUBPS  Y1, Y0, Y3
@@ -666,8 +909,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VSUBPS  Y1, Y0, Y3
@@ -715,7 +971,7 @@ DATA c3f800000<>+60(SB)/4, $0x3f800000
 GLOBL c3f800000<>(SB), RODATA|NOPTR, $64
 
 // func avx2TanhBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2TanhBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -725,8 +981,21 @@ TEXT ·avx2TanhBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000010
-	JLT     one
+	CMPQ       AX, $0x00000010
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VMULPS  Y1, Y1, Y1
@@ -744,8 +1013,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VMULPS  Y1, Y1, Y1
@@ -775,7 +1057,7 @@ end:
 	RET
 
 // func avx2SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2SigmoidBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -785,8 +1067,21 @@ TEXT ·avx2SigmoidBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000010
-	JLT     one
+	CMPQ       AX, $0x00000010
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VSUBPS  Y1, Y0, Y3
@@ -808,8 +1103,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VSUBPS  Y1, Y0, Y3
@@ -843,7 +1151,7 @@ end:
 	RET
 
 // func avx2TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2TanhBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -853,8 +1161,21 @@ TEXT ·avx2TanhBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000010
-	JLT     one
+	CMPQ       AX, $0x00000010
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VMULPS  Y1, Y1, Y1
@@ -876,8 +1197,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x08
-	JLT     part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VMULPS  Y1, Y1, Y1
@@ -911,7 +1245,7 @@ end:
 	RET
 
 // func avx2Exp(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Exp(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -923,8 +1257,18 @@ TEXT ·avx2Exp(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y3
 	VMOVUPS     32(DX)(BX*1), Y4
 	VMOVUPS     64(DX)(BX*1), Y5
@@ -1327,7 +1671,7 @@ DATA c4b4000fe<>+60(SB)/4, $0x4b4000fe
 GLOBL c4b4000fe<>(SB), RODATA|NOPTR, $64
 
 // func avx2Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -1338,8 +1682,18 @@ TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y2
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
@@ -1874,7 +2228,7 @@ DATA cbf000000<>+60(SB)/4, $0xbf000000
 GLOBL cbf000000<>(SB), RODATA|NOPTR, $64
 
 // func avx2Tanh(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Tanh(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -1884,8 +2238,18 @@ TEXT ·avx2Tanh(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y1
 	VMOVUPS     32(DX)(BX*1), Y2
 	VMOVUPS     64(DX)(BX*1), Y3
@@ -2198,7 +2562,7 @@ DATA c3fd2d0e5<>+60(SB)/4, $0x3fd2d0e5
 GLOBL c3fd2d0e5<>(SB), RODATA|NOPTR, $64
 
 // func avx2Log(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Log(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -2215,8 +2579,18 @@ TEXT ·avx2Log(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 one:
-	CMPQ        AX, $0x08
-	JLT         part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS     (DX)(BX*1), Y8
 	VMOVAPS     Y8, Y9
 	VCMPPS      $0x01, Y1, Y8, Y10
@@ -2600,7 +2974,7 @@ DATA cff800000<>+60(SB)/4, $0xff800000
 GLOBL cff800000<>(SB), RODATA|NOPTR, $64
 
 // func avx2Softplus(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Softplus(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -2617,8 +2991,18 @@ TEXT ·avx2Softplus(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 one:
-	CMPQ        AX, $0x08
-	JLT         part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS     (DX)(BX*1), Y8
 	VORPS       c80000000<>+0(SB), Y8, Y9
 	VMAXPS      Y9, Y0, Y9
@@ -3113,7 +3497,7 @@ end:
 	RET
 
 // func avx2Erf(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Erf(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -3123,8 +3507,18 @@ TEXT ·avx2Erf(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y1
 	VMOVUPS     32(DX)(BX*1), Y2
 	VMOVUPS     64(DX)(BX*1), Y3
@@ -3467,7 +3861,7 @@ DATA cb37bd649<>+60(SB)/4, $0xb37bd649
 GLOBL cb37bd649<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELU(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELU(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -3478,8 +3872,18 @@ TEXT ·avx2GELU(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y2
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
@@ -4238,7 +4642,7 @@ DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
 GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -4248,8 +4652,21 @@ TEXT ·avx2GELUBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000010
-	JLT         one
+	CMPQ       AX, $0x00000010
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Y1
 	VMOVUPS     32(DX)(SI*1), Y2
 	VANDPS      c7fffffff<>+0(SB), Y1, Y3
@@ -4566,7 +4983,7 @@ DATA c414ccccd<>+60(SB)/4, $0x414ccccd
 GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -4576,8 +4993,21 @@ TEXT ·avx2GELUBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000010
-	JLT         one
+	CMPQ       AX, $0x00000010
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Y1
 	VMOVUPS     32(DX)(SI*1), Y2
 	VANDPS      c7fffffff<>+0(SB), Y1, Y3
@@ -4804,7 +5234,7 @@ end:
 	RET
 
 // func avx2SiLU(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SiLU(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -4815,8 +5245,18 @@ TEXT ·avx2SiLU(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y2
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
@@ -5313,7 +5753,7 @@ DATA c4b400080<>+60(SB)/4, $0x4b400080
 GLOBL c4b400080<>(SB), RODATA|NOPTR, $64
 
 // func avx2SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SiLUBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -5330,8 +5770,21 @@ TEXT ·avx2SiLUBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Y8
 	VANDPS       c7fffffff<>+0(SB), Y8, Y9
 	VMOVUPS      c42dc0000<>+0(SB), Y10
@@ -5455,7 +5908,7 @@ end:
 	RET
 
 // func avx2SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SiLUBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -5472,8 +5925,21 @@ TEXT ·avx2SiLUBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Y8
 	VANDPS       c7fffffff<>+0(SB), Y8, Y9
 	VMOVUPS      c42dc0000<>+0(SB), Y10
@@ -5601,7 +6067,7 @@ end:
 	RET
 
 // func avx2GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUTanh(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -5612,8 +6078,18 @@ TEXT ·avx2GELUTanh(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Y2
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
@@ -6240,7 +6716,7 @@ DATA cb124d8b5<>+60(SB)/4, $0xb124d8b5
 GLOBL cb124d8b5<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUTanhBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6257,8 +6733,21 @@ TEXT ·avx2GELUTanhBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Y8
 	VANDPS       c7fffffff<>+0(SB), Y8, Y9
 	VMOVUPS      c4131999a<>+0(SB), Y10
@@ -6466,7 +6955,7 @@ DATA c3e5b33b6<>+60(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUTanhBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6483,8 +6972,21 @@ TEXT ·avx2GELUTanhBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Y8
 	VANDPS       c7fffffff<>+0(SB), Y8, Y9
 	VMOVUPS      c4131999a<>+0(SB), Y10
@@ -6660,7 +7162,7 @@ end:
 	RET
 
 // func avx2SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SoftplusBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6671,8 +7173,21 @@ TEXT ·avx2SoftplusBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Y2
 	VMOVUPS     32(DX)(SI*1), Y3
 	VMOVUPS     64(DX)(SI*1), Y4
@@ -6983,7 +7498,7 @@ end:
 	RET
 
 // func avx2SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SoftplusBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6994,8 +7509,21 @@ TEXT ·avx2SoftplusBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Y2
 	VMOVUPS     32(DX)(SI*1), Y3
 	VMOVUPS     64(DX)(SI*1), Y4
@@ -8504,8 +9032,8 @@ TEXT ·avx2Leaves4(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
-	PREFETCHT0   8192(CX)
+	PREFETCHT1   8192(AX)
+	PREFETCHT1   8192(CX)
 	VCVTPS2PD    (AX), Y4
 	VCVTPS2PD    (CX), Y5
 	VFMADD231PD  Y5, Y4, Y0
@@ -8518,8 +9046,8 @@ loop:
 	VCVTPS2PD    48(AX), Y4
 	VCVTPS2PD    48(CX), Y5
 	VFMADD231PD  Y5, Y4, Y0
-	PREFETCHT0   10240(AX)
-	PREFETCHT0   10240(CX)
+	PREFETCHT1   10240(AX)
+	PREFETCHT1   10240(CX)
 	VCVTPS2PD    2048(AX), Y4
 	VCVTPS2PD    2048(CX), Y5
 	VFMADD231PD  Y5, Y4, Y1
@@ -8532,8 +9060,8 @@ loop:
 	VCVTPS2PD    2096(AX), Y4
 	VCVTPS2PD    2096(CX), Y5
 	VFMADD231PD  Y5, Y4, Y1
-	PREFETCHT0   12288(AX)
-	PREFETCHT0   12288(CX)
+	PREFETCHT1   12288(AX)
+	PREFETCHT1   12288(CX)
 	VCVTPS2PD    4096(AX), Y4
 	VCVTPS2PD    4096(CX), Y5
 	VFMADD231PD  Y5, Y4, Y2
@@ -8546,8 +9074,8 @@ loop:
 	VCVTPS2PD    4144(AX), Y4
 	VCVTPS2PD    4144(CX), Y5
 	VFMADD231PD  Y5, Y4, Y2
-	PREFETCHT0   14336(AX)
-	PREFETCHT0   14336(CX)
+	PREFETCHT1   14336(AX)
+	PREFETCHT1   14336(CX)
 	VCVTPS2PD    6144(AX), Y4
 	VCVTPS2PD    6144(CX), Y5
 	VFMADD231PD  Y5, Y4, Y3
@@ -8598,8 +9126,8 @@ TEXT ·avx2Leaves3(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
-	PREFETCHT0   8192(CX)
+	PREFETCHT1   8192(AX)
+	PREFETCHT1   8192(CX)
 	VCVTPS2PD    (AX), Y3
 	VCVTPS2PD    (CX), Y4
 	VFMADD231PD  Y4, Y3, Y0
@@ -8612,8 +9140,8 @@ loop:
 	VCVTPS2PD    48(AX), Y3
 	VCVTPS2PD    48(CX), Y4
 	VFMADD231PD  Y4, Y3, Y0
-	PREFETCHT0   10240(AX)
-	PREFETCHT0   10240(CX)
+	PREFETCHT1   10240(AX)
+	PREFETCHT1   10240(CX)
 	VCVTPS2PD    2048(AX), Y3
 	VCVTPS2PD    2048(CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
@@ -8626,8 +9154,8 @@ loop:
 	VCVTPS2PD    2096(AX), Y3
 	VCVTPS2PD    2096(CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
-	PREFETCHT0   12288(AX)
-	PREFETCHT0   12288(CX)
+	PREFETCHT1   12288(AX)
+	PREFETCHT1   12288(CX)
 	VCVTPS2PD    4096(AX), Y3
 	VCVTPS2PD    4096(CX), Y4
 	VFMADD231PD  Y4, Y3, Y2
@@ -8674,8 +9202,8 @@ TEXT ·avx2Leaves2(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
-	PREFETCHT0   8192(CX)
+	PREFETCHT1   8192(AX)
+	PREFETCHT1   8192(CX)
 	VCVTPS2PD    (AX), Y2
 	VCVTPS2PD    (CX), Y3
 	VFMADD231PD  Y3, Y2, Y0
@@ -8688,8 +9216,8 @@ loop:
 	VCVTPS2PD    48(AX), Y2
 	VCVTPS2PD    48(CX), Y3
 	VFMADD231PD  Y3, Y2, Y0
-	PREFETCHT0   10240(AX)
-	PREFETCHT0   10240(CX)
+	PREFETCHT1   10240(AX)
+	PREFETCHT1   10240(CX)
 	VCVTPS2PD    2048(AX), Y2
 	VCVTPS2PD    2048(CX), Y3
 	VFMADD231PD  Y3, Y2, Y1
@@ -8735,7 +9263,7 @@ TEXT ·avx2SumLeaves4(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
+	PREFETCHT1   8192(AX)
 	VCVTPS2PD    (AX), Y4
 	VADDPD       Y4, Y0, Y0
 	VCVTPS2PD    16(AX), Y4
@@ -8744,7 +9272,7 @@ loop:
 	VADDPD       Y4, Y0, Y0
 	VCVTPS2PD    48(AX), Y4
 	VADDPD       Y4, Y0, Y0
-	PREFETCHT0   10240(AX)
+	PREFETCHT1   10240(AX)
 	VCVTPS2PD    2048(AX), Y4
 	VADDPD       Y4, Y1, Y1
 	VCVTPS2PD    2064(AX), Y4
@@ -8753,7 +9281,7 @@ loop:
 	VADDPD       Y4, Y1, Y1
 	VCVTPS2PD    2096(AX), Y4
 	VADDPD       Y4, Y1, Y1
-	PREFETCHT0   12288(AX)
+	PREFETCHT1   12288(AX)
 	VCVTPS2PD    4096(AX), Y4
 	VADDPD       Y4, Y2, Y2
 	VCVTPS2PD    4112(AX), Y4
@@ -8762,7 +9290,7 @@ loop:
 	VADDPD       Y4, Y2, Y2
 	VCVTPS2PD    4144(AX), Y4
 	VADDPD       Y4, Y2, Y2
-	PREFETCHT0   14336(AX)
+	PREFETCHT1   14336(AX)
 	VCVTPS2PD    6144(AX), Y4
 	VADDPD       Y4, Y3, Y3
 	VCVTPS2PD    6160(AX), Y4
@@ -8809,7 +9337,7 @@ TEXT ·avx2SumLeaves3(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
+	PREFETCHT1   8192(AX)
 	VCVTPS2PD    (AX), Y3
 	VADDPD       Y3, Y0, Y0
 	VCVTPS2PD    16(AX), Y3
@@ -8818,7 +9346,7 @@ loop:
 	VADDPD       Y3, Y0, Y0
 	VCVTPS2PD    48(AX), Y3
 	VADDPD       Y3, Y0, Y0
-	PREFETCHT0   10240(AX)
+	PREFETCHT1   10240(AX)
 	VCVTPS2PD    2048(AX), Y3
 	VADDPD       Y3, Y1, Y1
 	VCVTPS2PD    2064(AX), Y3
@@ -8827,7 +9355,7 @@ loop:
 	VADDPD       Y3, Y1, Y1
 	VCVTPS2PD    2096(AX), Y3
 	VADDPD       Y3, Y1, Y1
-	PREFETCHT0   12288(AX)
+	PREFETCHT1   12288(AX)
 	VCVTPS2PD    4096(AX), Y3
 	VADDPD       Y3, Y2, Y2
 	VCVTPS2PD    4112(AX), Y3
@@ -8870,7 +9398,7 @@ TEXT ·avx2SumLeaves2(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
+	PREFETCHT1   8192(AX)
 	VCVTPS2PD    (AX), Y2
 	VADDPD       Y2, Y0, Y0
 	VCVTPS2PD    16(AX), Y2
@@ -8879,7 +9407,7 @@ loop:
 	VADDPD       Y2, Y0, Y0
 	VCVTPS2PD    48(AX), Y2
 	VADDPD       Y2, Y0, Y0
-	PREFETCHT0   10240(AX)
+	PREFETCHT1   10240(AX)
 	VCVTPS2PD    2048(AX), Y2
 	VADDPD       Y2, Y1, Y1
 	VCVTPS2PD    2064(AX), Y2
@@ -9487,7 +10015,7 @@ end:
 	RET
 
 // func avx2Softmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Softmax(SB), NOSPLIT, $0-64
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -9974,10 +10502,15 @@ maxend:
 expseveral:
 	CMPQ         R8, $0x00000018
 	JLT          expone
+	LEAQ         (R9)(DI*1), R10
+	PREFETCHT1   (SI)(R10*1)
 	VMOVUPS      (SI)(R9*1), Y4
 	VSUBPS       Y2, Y4, Y4
+	LEAQ         (R9)(DI*1), R10
 	VMOVUPS      32(SI)(R9*1), Y5
 	VSUBPS       Y2, Y5, Y5
+	LEAQ         (R9)(DI*1), R10
+	PREFETCHT1   64(SI)(R10*1)
 	VMOVUPS      64(SI)(R9*1), Y6
 	VSUBPS       Y2, Y6, Y6
 	VMAXPS       Y4, Y0, Y4
@@ -10029,29 +10562,21 @@ expseveral:
 	VFMADD213PS  Y4, Y4, Y13
 	VMOVAPS      Y13, Y4
 	VMOVUPS      Y4, (DX)(R9*1)
-	VEXTRACTF128 $0x01, Y4, X5
-	VCVTPS2PD    X4, Y4
-	VCVTPS2PD    X5, Y7
 	VPSLLD       $0x17, Y9, Y5
 	VFMADD213PS  Y5, Y5, Y15
 	VMOVAPS      Y15, Y5
 	VMOVUPS      Y5, 32(DX)(R9*1)
-	VEXTRACTF128 $0x01, Y5, X6
-	VCVTPS2PD    X5, Y5
-	VCVTPS2PD    X6, Y8
 	VPSLLD       $0x17, Y11, Y6
 	VFMADD213PS  Y6, Y6, Y17
 	VMOVAPS      Y17, Y6
 	VMOVUPS      Y6, 64(DX)(R9*1)
-	VEXTRACTF128 $0x01, Y6, X9
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X9, Y9
-	VADDPD       Y7, Y4, Y4
-	VADDPD       Y8, Y5, Y5
-	VADDPD       Y9, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y4, Y4
 	VADDPD       Y4, Y3, Y3
-	VADDPD       Y5, Y3, Y3
-	VADDPD       Y6, Y3, Y3
 	ADDQ         $0x00000060, R9
 	SUBQ         $0x00000018, R8
 	JMP          expseveral
@@ -10059,6 +10584,8 @@ expseveral:
 expone:
 	CMPQ         R8, $0x08
 	JLT          exppart
+	LEAQ         (R9)(DI*1), R10
+	PREFETCHT1   (SI)(R10*1)
 	VMOVUPS      (SI)(R9*1), Y4
 	VSUBPS       Y2, Y4, Y4
 	VMAXPS       Y4, Y0, Y4
@@ -10092,6 +10619,7 @@ expone:
 exppart:
 	TESTQ        R8, R8
 	JZ           expend
+	LEAQ         (R9)(DI*1), R8
 	VMASKMOVPS   (SI)(R9*1), Y1, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMAXPS       Y4, Y0, Y4
@@ -10219,7 +10747,7 @@ DATA d3ff0000000000000<>+24(SB)/8, $0x3ff0000000000000
 GLOBL d3ff0000000000000<>(SB), RODATA|NOPTR, $32
 
 // func avx2CrossEntropy(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2CrossEntropy(SB), NOSPLIT, $0-64
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -10870,10 +11398,15 @@ maxend:
 expseveral:
 	CMPQ         R10, $0x00000018
 	JLT          expone
+	LEAQ         (R11)(DI*1), R12
+	PREFETCHT1   (SI)(R12*1)
 	VMOVUPS      (SI)(R11*1), Y4
 	VSUBPS       Y2, Y4, Y4
+	LEAQ         (R11)(DI*1), R12
 	VMOVUPS      32(SI)(R11*1), Y5
 	VSUBPS       Y2, Y5, Y5
+	LEAQ         (R11)(DI*1), R12
+	PREFETCHT1   64(SI)(R12*1)
 	VMOVUPS      64(SI)(R11*1), Y6
 	VSUBPS       Y2, Y6, Y6
 	VMAXPS       Y4, Y0, Y4
@@ -10925,29 +11458,21 @@ expseveral:
 	VFMADD213PS  Y4, Y4, Y13
 	VMOVAPS      Y13, Y4
 	VMOVUPS      Y4, (DX)(R11*1)
-	VEXTRACTF128 $0x01, Y4, X5
-	VCVTPS2PD    X4, Y4
-	VCVTPS2PD    X5, Y7
 	VPSLLD       $0x17, Y9, Y5
 	VFMADD213PS  Y5, Y5, Y15
 	VMOVAPS      Y15, Y5
 	VMOVUPS      Y5, 32(DX)(R11*1)
-	VEXTRACTF128 $0x01, Y5, X6
-	VCVTPS2PD    X5, Y5
-	VCVTPS2PD    X6, Y8
 	VPSLLD       $0x17, Y11, Y6
 	VFMADD213PS  Y6, Y6, Y17
 	VMOVAPS      Y17, Y6
 	VMOVUPS      Y6, 64(DX)(R11*1)
-	VEXTRACTF128 $0x01, Y6, X9
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X9, Y9
-	VADDPD       Y7, Y4, Y4
-	VADDPD       Y8, Y5, Y5
-	VADDPD       Y9, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y4, Y4
 	VADDPD       Y4, Y3, Y3
-	VADDPD       Y5, Y3, Y3
-	VADDPD       Y6, Y3, Y3
 	ADDQ         $0x00000060, R11
 	SUBQ         $0x00000018, R10
 	JMP          expseveral
@@ -10955,6 +11480,8 @@ expseveral:
 expone:
 	CMPQ         R10, $0x08
 	JLT          exppart
+	LEAQ         (R11)(DI*1), R12
+	PREFETCHT1   (SI)(R12*1)
 	VMOVUPS      (SI)(R11*1), Y4
 	VSUBPS       Y2, Y4, Y4
 	VMAXPS       Y4, Y0, Y4
@@ -10988,6 +11515,7 @@ expone:
 exppart:
 	TESTQ        R10, R10
 	JZ           expend
+	LEAQ         (R11)(DI*1), R10
 	VMASKMOVPS   (SI)(R11*1), Y1, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMAXPS       Y4, Y0, Y4
@@ -11109,7 +11637,7 @@ scaleend:
 	RET
 
 // func avx2LogSoftmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2LogSoftmax(SB), NOSPLIT, $0-64
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -11713,10 +12241,15 @@ maxend:
 expseveral:
 	CMPQ         R8, $0x00000018
 	JLT          expone
+	LEAQ         (R9)(DI*1), R10
+	PREFETCHT1   (SI)(R10*1)
 	VMOVUPS      (SI)(R9*1), Y4
 	VSUBPS       Y2, Y4, Y4
+	LEAQ         (R9)(DI*1), R10
 	VMOVUPS      32(SI)(R9*1), Y5
 	VSUBPS       Y2, Y5, Y5
+	LEAQ         (R9)(DI*1), R10
+	PREFETCHT1   64(SI)(R10*1)
 	VMOVUPS      64(SI)(R9*1), Y6
 	VSUBPS       Y2, Y6, Y6
 	VMOVAPS      Y4, Y7
@@ -11773,26 +12306,18 @@ expseveral:
 	VPSLLD       $0x17, Y6, Y7
 	VFMADD213PS  Y7, Y7, Y13
 	VMOVAPS      Y13, Y7
-	VEXTRACTF128 $0x01, Y7, X4
-	VCVTPS2PD    X7, Y6
-	VCVTPS2PD    X4, Y7
 	VPSLLD       $0x17, Y9, Y4
 	VFMADD213PS  Y4, Y4, Y15
 	VMOVAPS      Y15, Y4
-	VEXTRACTF128 $0x01, Y4, X5
-	VCVTPS2PD    X4, Y4
-	VCVTPS2PD    X5, Y8
 	VPSLLD       $0x17, Y11, Y5
 	VFMADD213PS  Y5, Y5, Y17
 	VMOVAPS      Y17, Y5
-	VEXTRACTF128 $0x01, Y5, X9
-	VCVTPS2PD    X5, Y5
-	VCVTPS2PD    X9, Y9
-	VADDPD       Y7, Y6, Y6
-	VADDPD       Y8, Y4, Y4
-	VADDPD       Y9, Y5, Y5
-	VADDPD       Y6, Y3, Y3
-	VADDPD       Y4, Y3, Y3
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y4, Y7, Y7
+	VEXTRACTF128 $0x01, Y7, X4
+	VCVTPS2PD    X7, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
 	VADDPD       Y5, Y3, Y3
 	ADDQ         $0x00000060, R9
 	SUBQ         $0x00000018, R8
@@ -11801,6 +12326,8 @@ expseveral:
 expone:
 	CMPQ         R8, $0x08
 	JLT          exppart
+	LEAQ         (R9)(DI*1), R10
+	PREFETCHT1   (SI)(R10*1)
 	VMOVUPS      (SI)(R9*1), Y4
 	VSUBPS       Y2, Y4, Y4
 	VMOVAPS      Y4, Y5
@@ -11835,6 +12362,7 @@ expone:
 exppart:
 	TESTQ        R8, R8
 	JZ           expend
+	LEAQ         (R9)(DI*1), R8
 	VMASKMOVPS   (SI)(R9*1), Y1, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMOVAPS      Y4, Y2
@@ -12169,133 +12697,207 @@ end:
 	RET
 
 // func avx2SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2SoftmaxBack(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
 	VBROADCASTSD mean+32(FP), Y0
-	XORQ         SI, SI
+	MOVQ         AX, SI
+	SHLQ         $0x02, SI
+	XORQ         DI, DI
+
+several:
+	CMPQ        AX, $0x00000010
+	JLT         one
+	LEAQ        (DI)(SI*1), R8
+	PREFETCHT1  (CX)(R8*1)
+	VCVTPS2PD   (DX)(DI*1), Y2
+	VCVTPS2PD   16(DX)(DI*1), Y3
+	VCVTPS2PD   (BX)(DI*1), Y4
+	VCVTPS2PD   16(BX)(DI*1), Y5
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VSUBPD      Y0, Y5, Y5
+	VMULPD      Y5, Y3, Y3
+	VCVTPD2PSY  Y2, X1
+	VCVTPD2PSY  Y3, X2
+	VINSERTF128 $0x01, X2, Y1, Y1
+	VMOVUPS     Y1, (CX)(DI*1)
+	LEAQ        (DI)(SI*1), R8
+	VCVTPS2PD   32(DX)(DI*1), Y2
+	VCVTPS2PD   48(DX)(DI*1), Y3
+	VCVTPS2PD   32(BX)(DI*1), Y4
+	VCVTPS2PD   48(BX)(DI*1), Y5
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VSUBPD      Y0, Y5, Y5
+	VMULPD      Y5, Y3, Y3
+	VCVTPD2PSY  Y2, X6
+	VCVTPD2PSY  Y3, X1
+	VINSERTF128 $0x01, X1, Y6, Y6
+	VMOVUPS     Y6, 32(CX)(DI*1)
+	ADDQ        $0x00000040, DI
+	SUBQ        $0x00000010, AX
+	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
-	VMOVUPS      (DX)(SI*1), Y1
-	VEXTRACTF128 $0x01, Y1, X3
-	VCVTPS2PD    X1, Y2
-	VCVTPS2PD    X3, Y3
-	VMOVUPS      (BX)(SI*1), Y4
-	VEXTRACTF128 $0x01, Y4, X1
-	VCVTPS2PD    X4, Y4
-	VCVTPS2PD    X1, Y5
-	VSUBPD       Y0, Y4, Y4
-	VMULPD       Y4, Y2, Y2
-	VSUBPD       Y0, Y5, Y5
-	VMULPD       Y5, Y3, Y3
-	VCVTPD2PSY   Y2, X1
-	VCVTPD2PSY   Y3, X2
-	VINSERTF128  $0x01, X2, Y1, Y1
-	VMOVUPS      Y1, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          one
+	CMPQ        AX, $0x08
+	JLT         part
+	LEAQ        (DI)(SI*1), R8
+	PREFETCHT1  (CX)(R8*1)
+	VCVTPS2PD   (DX)(DI*1), Y1
+	VCVTPS2PD   16(DX)(DI*1), Y2
+	VCVTPS2PD   (BX)(DI*1), Y3
+	VCVTPS2PD   16(BX)(DI*1), Y4
+	VSUBPD      Y0, Y3, Y3
+	VMULPD      Y3, Y1, Y1
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VCVTPD2PSY  Y1, X7
+	VCVTPD2PSY  Y2, X1
+	VINSERTF128 $0x01, X1, Y7, Y7
+	VMOVUPS     Y7, (CX)(DI*1)
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, AX
+	JMP         one
 
 part:
 	TESTQ        AX, AX
 	JZ           end
-	LEAQ         lanes<>+32(SB), DI
+	LEAQ         lanes<>+32(SB), R8
 	SHLQ         $0x02, AX
-	SUBQ         AX, DI
-	VMOVUPS      (DI), Y1
-	VMASKMOVPS   (DX)(SI*1), Y1, Y2
-	VEXTRACTF128 $0x01, Y2, X4
-	VCVTPS2PD    X2, Y3
+	SUBQ         AX, R8
+	VMOVUPS      (R8), Y1
+	LEAQ         (DI)(SI*1), AX
+	VMASKMOVPS   (DX)(DI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VMASKMOVPS   (BX)(DI*1), Y1, Y4
+	VEXTRACTF128 $0x01, Y4, X5
 	VCVTPS2PD    X4, Y4
-	VMASKMOVPS   (BX)(SI*1), Y1, Y5
-	VEXTRACTF128 $0x01, Y5, X2
 	VCVTPS2PD    X5, Y5
-	VCVTPS2PD    X2, Y6
+	VSUBPD       Y0, Y4, Y4
+	VMULPD       Y4, Y2, Y2
 	VSUBPD       Y0, Y5, Y5
 	VMULPD       Y5, Y3, Y3
-	VSUBPD       Y0, Y6, Y6
-	VMULPD       Y6, Y4, Y4
-	VCVTPD2PSY   Y3, X2
-	VCVTPD2PSY   Y4, X0
-	VINSERTF128  $0x01, X0, Y2, Y2
-	VMASKMOVPS   Y2, Y1, (CX)(SI*1)
+	VCVTPD2PSY   Y2, X8
+	VCVTPD2PSY   Y3, X0
+	VINSERTF128  $0x01, X0, Y8, Y8
+	VMASKMOVPS   Y8, Y1, (CX)(DI*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·avx2SoftmaxBackAdd(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
 	VBROADCASTSD mean+32(FP), Y0
-	XORQ         SI, SI
+	MOVQ         AX, SI
+	SHLQ         $0x02, SI
+	XORQ         DI, DI
+
+several:
+	CMPQ        AX, $0x00000010
+	JLT         one
+	LEAQ        (DI)(SI*1), R8
+	PREFETCHT1  (CX)(R8*1)
+	VCVTPS2PD   (DX)(DI*1), Y2
+	VCVTPS2PD   16(DX)(DI*1), Y3
+	VCVTPS2PD   (BX)(DI*1), Y4
+	VCVTPS2PD   16(BX)(DI*1), Y5
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VSUBPD      Y0, Y5, Y5
+	VMULPD      Y5, Y3, Y3
+	VCVTPD2PSY  Y2, X1
+	VCVTPD2PSY  Y3, X2
+	VINSERTF128 $0x01, X2, Y1, Y1
+	VMOVUPS     (CX)(DI*1), Y2
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     Y1, (CX)(DI*1)
+	LEAQ        (DI)(SI*1), R8
+	VCVTPS2PD   32(DX)(DI*1), Y2
+	VCVTPS2PD   48(DX)(DI*1), Y3
+	VCVTPS2PD   32(BX)(DI*1), Y4
+	VCVTPS2PD   48(BX)(DI*1), Y5
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VSUBPD      Y0, Y5, Y5
+	VMULPD      Y5, Y3, Y3
+	VCVTPD2PSY  Y2, X6
+	VCVTPD2PSY  Y3, X1
+	VINSERTF128 $0x01, X1, Y6, Y6
+	VMOVUPS     32(CX)(DI*1), Y2
+	VADDPS      Y2, Y6, Y6
+	VMOVUPS     Y6, 32(CX)(DI*1)
+	ADDQ        $0x00000040, DI
+	SUBQ        $0x00000010, AX
+	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
-	VMOVUPS      (DX)(SI*1), Y1
-	VEXTRACTF128 $0x01, Y1, X3
-	VCVTPS2PD    X1, Y2
-	VCVTPS2PD    X3, Y3
-	VMOVUPS      (BX)(SI*1), Y4
-	VEXTRACTF128 $0x01, Y4, X1
-	VCVTPS2PD    X4, Y4
-	VCVTPS2PD    X1, Y5
-	VSUBPD       Y0, Y4, Y4
-	VMULPD       Y4, Y2, Y2
-	VSUBPD       Y0, Y5, Y5
-	VMULPD       Y5, Y3, Y3
-	VCVTPD2PSY   Y2, X1
-	VCVTPD2PSY   Y3, X2
-	VINSERTF128  $0x01, X2, Y1, Y1
-	VMOVUPS      (CX)(SI*1), Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      Y1, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          one
+	CMPQ        AX, $0x08
+	JLT         part
+	LEAQ        (DI)(SI*1), R8
+	PREFETCHT1  (CX)(R8*1)
+	VCVTPS2PD   (DX)(DI*1), Y1
+	VCVTPS2PD   16(DX)(DI*1), Y2
+	VCVTPS2PD   (BX)(DI*1), Y3
+	VCVTPS2PD   16(BX)(DI*1), Y4
+	VSUBPD      Y0, Y3, Y3
+	VMULPD      Y3, Y1, Y1
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VCVTPD2PSY  Y1, X7
+	VCVTPD2PSY  Y2, X1
+	VINSERTF128 $0x01, X1, Y7, Y7
+	VMOVUPS     (CX)(DI*1), Y1
+	VADDPS      Y1, Y7, Y7
+	VMOVUPS     Y7, (CX)(DI*1)
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, AX
+	JMP         one
 
 part:
 	TESTQ        AX, AX
 	JZ           end
-	LEAQ         lanes<>+32(SB), DI
+	LEAQ         lanes<>+32(SB), R8
 	SHLQ         $0x02, AX
-	SUBQ         AX, DI
-	VMOVUPS      (DI), Y1
-	VMASKMOVPS   (DX)(SI*1), Y1, Y2
-	VEXTRACTF128 $0x01, Y2, X4
-	VCVTPS2PD    X2, Y3
+	SUBQ         AX, R8
+	VMOVUPS      (R8), Y1
+	LEAQ         (DI)(SI*1), AX
+	VMASKMOVPS   (DX)(DI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VMASKMOVPS   (BX)(DI*1), Y1, Y4
+	VEXTRACTF128 $0x01, Y4, X5
 	VCVTPS2PD    X4, Y4
-	VMASKMOVPS   (BX)(SI*1), Y1, Y5
-	VEXTRACTF128 $0x01, Y5, X2
 	VCVTPS2PD    X5, Y5
-	VCVTPS2PD    X2, Y6
+	VSUBPD       Y0, Y4, Y4
+	VMULPD       Y4, Y2, Y2
 	VSUBPD       Y0, Y5, Y5
 	VMULPD       Y5, Y3, Y3
-	VSUBPD       Y0, Y6, Y6
-	VMULPD       Y6, Y4, Y4
-	VCVTPD2PSY   Y3, X2
-	VCVTPD2PSY   Y4, X0
-	VINSERTF128  $0x01, X0, Y2, Y2
-	VMASKMOVPS   (CX)(SI*1), Y1, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y1, (CX)(SI*1)
+	VCVTPD2PSY   Y2, X8
+	VCVTPD2PSY   Y3, X0
+	VINSERTF128  $0x01, X0, Y8, Y8
+	VMASKMOVPS   (CX)(DI*1), Y1, Y0
+	VADDPS       Y0, Y8, Y8
+	VMASKMOVPS   Y8, Y1, (CX)(DI*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx2LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2LogSoftmaxBack(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -12313,8 +12915,21 @@ TEXT ·avx2LogSoftmaxBack(SB), NOSPLIT, $0-36
 	XORQ         SI, SI
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Y9
 	VMOVUPS      (BX)(SI*1), Y10
 	VMINPS       Y9, Y2, Y9
@@ -12382,7 +12997,7 @@ end:
 	RET
 
 // func avx2LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2LogSoftmaxBackAdd(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -12400,8 +13015,21 @@ TEXT ·avx2LogSoftmaxBackAdd(SB), NOSPLIT, $0-36
 	XORQ         SI, SI
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ       AX, $0x08
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Y9
 	VMOVUPS      (BX)(SI*1), Y10
 	VMINPS       Y9, Y2, Y9
@@ -12505,44 +13133,38 @@ row:
 	XORQ   R12, R12
 
 sumsseveral:
-	CMPQ         R11, $0x00000010
-	JLT          sumsone
-	PREFETCHT1   (DX)(R12*1)
-	VMOVUPS      (BX)(R12*1), Y6
-	VEXTRACTF128 $0x01, Y6, X7
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y6, Y2, Y2
-	VFMADD231PD  Y6, Y6, Y3
-	VADDPD       Y7, Y4, Y4
-	VFMADD231PD  Y7, Y7, Y5
-	VMOVUPS      32(BX)(R12*1), Y6
-	VEXTRACTF128 $0x01, Y6, X7
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y6, Y2, Y2
-	VFMADD231PD  Y6, Y6, Y3
-	VADDPD       Y7, Y4, Y4
-	VFMADD231PD  Y7, Y7, Y5
-	ADDQ         $0x00000040, R12
-	SUBQ         $0x00000010, R11
-	JMP          sumsseveral
+	CMPQ        R11, $0x00000010
+	JLT         sumsone
+	PREFETCHT1  (DX)(R12*1)
+	VCVTPS2PD   (BX)(R12*1), Y6
+	VCVTPS2PD   16(BX)(R12*1), Y7
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VADDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y7, Y5
+	VCVTPS2PD   32(BX)(R12*1), Y6
+	VCVTPS2PD   48(BX)(R12*1), Y7
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VADDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y7, Y5
+	ADDQ        $0x00000040, R12
+	SUBQ        $0x00000010, R11
+	JMP         sumsseveral
 
 sumsone:
-	CMPQ         R11, $0x08
-	JLT          sumspart
-	PREFETCHT1   (DX)(R12*1)
-	VMOVUPS      (BX)(R12*1), Y6
-	VEXTRACTF128 $0x01, Y6, X7
-	VCVTPS2PD    X6, Y6
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y6, Y2, Y2
-	VFMADD231PD  Y6, Y6, Y3
-	VADDPD       Y7, Y4, Y4
-	VFMADD231PD  Y7, Y7, Y5
-	ADDQ         $0x20, R12
-	SUBQ         $0x08, R11
-	JMP          sumsone
+	CMPQ        R11, $0x08
+	JLT         sumspart
+	PREFETCHT1  (DX)(R12*1)
+	VCVTPS2PD   (BX)(R12*1), Y6
+	VCVTPS2PD   16(BX)(R12*1), Y7
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VADDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y7, Y5
+	ADDQ        $0x20, R12
+	SUBQ        $0x08, R11
+	JMP         sumsone
 
 sumspart:
 	TESTQ        R11, R11

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func avx512Add(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Add(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -14,8 +14,21 @@ TEXT ·avx512Add(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z1, Z0, Z0
@@ -37,8 +50,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z1, Z0, Z0
@@ -63,7 +89,7 @@ end:
 	RET
 
 // func avx512Sub(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Sub(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -72,8 +98,21 @@ TEXT ·avx512Sub(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VSUBPS  Z1, Z0, Z0
@@ -95,8 +134,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VSUBPS  Z1, Z0, Z0
@@ -121,7 +173,7 @@ end:
 	RET
 
 // func avx512Mul(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Mul(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -130,8 +182,21 @@ TEXT ·avx512Mul(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VMULPS  Z1, Z0, Z0
@@ -153,8 +218,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VMULPS  Z1, Z0, Z0
@@ -179,7 +257,7 @@ end:
 	RET
 
 // func avx512MulAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512MulAdd(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
@@ -188,8 +266,21 @@ TEXT ·avx512MulAdd(SB), NOSPLIT, $0-36
 	XORQ SI, SI
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VMOVUPS (CX)(SI*1), Z2
@@ -219,8 +310,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VMOVUPS (CX)(SI*1), Z2
@@ -249,7 +353,7 @@ end:
 	RET
 
 // func avx512Axpy(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Axpy(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -259,8 +363,18 @@ TEXT ·avx512Axpy(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS (DX)(BX*1), Z1
 	VMOVUPS (CX)(BX*1), Z2
 	VMULPS  Z1, Z0, Z1
@@ -286,8 +400,18 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000005
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000005:
 	VMOVUPS (DX)(BX*1), Z1
 	VMOVUPS (CX)(BX*1), Z2
 	VMULPS  Z1, Z0, Z1
@@ -314,7 +438,7 @@ end:
 	RET
 
 // func avx512Scale(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Scale(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -324,8 +448,18 @@ TEXT ·avx512Scale(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS (DX)(BX*1), Z1
 	VMULPS  Z1, Z0, Z1
 	VMOVUPS Z1, (CX)(BX*1)
@@ -343,8 +477,18 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000005
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000005:
 	VMOVUPS (DX)(BX*1), Z1
 	VMULPS  Z1, Z0, Z1
 	VMOVUPS Z1, (CX)(BX*1)
@@ -367,7 +511,7 @@ end:
 	RET
 
 // func avx512Fill(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Fill(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -377,8 +521,15 @@ TEXT ·avx512Fill(SB), NOSPLIT, $0-36
 	XORQ         DX, DX
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000001
+	LEAQ       63488(CX)(DX*1), BX
+	ANDQ       $-4096, BX
+	PREFETCHT0 (BX)
+
+page00000001:
 	VMOVUPS Z0, (CX)(DX*1)
 	VMOVUPS Z0, 64(CX)(DX*1)
 	VMOVUPS Z0, 128(CX)(DX*1)
@@ -388,8 +539,15 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, DX
+	JNZ        page00000005
+	LEAQ       63488(CX)(DX*1), BX
+	ANDQ       $-4096, BX
+	PREFETCHT0 (BX)
+
+page00000005:
 	VMOVUPS Z0, (CX)(DX*1)
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, AX
@@ -408,7 +566,7 @@ end:
 	RET
 
 // func avx512Relu(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Relu(SB), NOSPLIT, $0-36
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
@@ -418,8 +576,18 @@ TEXT ·avx512Relu(SB), NOSPLIT, $0-36
 	XORQ   BX, BX
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS (DX)(BX*1), Z1
 	VMAXPS  Z1, Z0, Z1
 	VADDPS  Z0, Z1, Z1
@@ -441,8 +609,18 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000005
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000005:
 	VMOVUPS (DX)(BX*1), Z1
 	VMAXPS  Z1, Z0, Z1
 	VADDPS  Z0, Z1, Z1
@@ -467,7 +645,7 @@ end:
 	RET
 
 // func avx512ReluBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512ReluBack(SB), NOSPLIT, $0-36
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
@@ -477,8 +655,21 @@ TEXT ·avx512ReluBack(SB), NOSPLIT, $0-36
 	XORQ   SI, SI
 
 several:
-	CMPQ      AX, $0x00000040
-	JLT       one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS   (DX)(SI*1), Z1
 	VMOVUPS   (BX)(SI*1), Z2
 	VCMPPS    $0x16, Z0, Z1, K1
@@ -504,8 +695,21 @@ several:
 	JMP       several
 
 one:
-	CMPQ      AX, $0x10
-	JLT       part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS   (DX)(SI*1), Z1
 	VMOVUPS   (BX)(SI*1), Z2
 	VCMPPS    $0x16, Z0, Z1, K1
@@ -532,7 +736,7 @@ end:
 	RET
 
 // func avx512ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512ReluBackAdd(SB), NOSPLIT, $0-36
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
@@ -542,8 +746,21 @@ TEXT ·avx512ReluBackAdd(SB), NOSPLIT, $0-36
 	XORQ   SI, SI
 
 several:
-	CMPQ    AX, $0x00000040
-	JLT     one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VMOVUPS (CX)(SI*1), Z3
@@ -573,8 +790,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000005
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000005:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VMOVUPS (CX)(SI*1), Z3
@@ -603,7 +833,7 @@ end:
 	RET
 
 // func avx512SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SigmoidBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -613,8 +843,21 @@ TEXT ·avx512SigmoidBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VSUBPS  Z1, Z0, Z3
@@ -632,8 +875,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VSUBPS  Z1, Z0, Z3
@@ -680,7 +936,7 @@ DATA c3f800000<>+60(SB)/4, $0x3f800000
 GLOBL c3f800000<>(SB), RODATA|NOPTR, $64
 
 // func avx512TanhBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512TanhBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -690,8 +946,21 @@ TEXT ·avx512TanhBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VMULPS  Z1, Z1, Z1
@@ -709,8 +978,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VMULPS  Z1, Z1, Z1
@@ -739,7 +1021,7 @@ end:
 	RET
 
 // func avx512SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SigmoidBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -749,8 +1031,21 @@ TEXT ·avx512SigmoidBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VSUBPS  Z1, Z0, Z3
@@ -772,8 +1067,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VSUBPS  Z1, Z0, Z3
@@ -806,7 +1114,7 @@ end:
 	RET
 
 // func avx512TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512TanhBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -816,8 +1124,21 @@ TEXT ·avx512TanhBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ    AX, $0x00000020
-	JLT     one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VMULPS  Z1, Z1, Z1
@@ -839,8 +1160,21 @@ several:
 	JMP     several
 
 one:
-	CMPQ    AX, $0x10
-	JLT     part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000003
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000003:
 	VMOVUPS (DX)(SI*1), Z1
 	VMOVUPS (BX)(SI*1), Z2
 	VMULPS  Z1, Z1, Z1
@@ -873,7 +1207,7 @@ end:
 	RET
 
 // func avx512Exp(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Exp(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -894,8 +1228,18 @@ TEXT ·avx512Exp(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z12
 	VMOVUPS     64(DX)(BX*1), Z13
 	VMOVUPS     128(DX)(BX*1), Z14
@@ -1225,7 +1569,7 @@ DATA c3efffffe<>+60(SB)/4, $0x3efffffe
 GLOBL c3efffffe<>(SB), RODATA|NOPTR, $64
 
 // func avx512Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512Sigmoid(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -1245,8 +1589,18 @@ TEXT ·avx512Sigmoid(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z11
 	VMOVUPS     64(DX)(BX*1), Z12
 	VMOVUPS     128(DX)(BX*1), Z13
@@ -1841,7 +2195,7 @@ DATA cbf000000<>+60(SB)/4, $0xbf000000
 GLOBL cbf000000<>(SB), RODATA|NOPTR, $64
 
 // func avx512Tanh(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Tanh(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -1861,8 +2215,18 @@ TEXT ·avx512Tanh(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z10
 	VMOVUPS     64(DX)(BX*1), Z11
 	VMOVUPS     128(DX)(BX*1), Z12
@@ -2174,7 +2538,7 @@ DATA c3fd2d0e5<>+60(SB)/4, $0x3fd2d0e5
 GLOBL c3fd2d0e5<>(SB), RODATA|NOPTR, $64
 
 // func avx512Log(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Log(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -2195,8 +2559,18 @@ TEXT ·avx512Log(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 one:
-	CMPQ        AX, $0x10
-	JLT         part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS     (DX)(BX*1), Z12
 	VMOVAPS     Z12, Z13
 	VCMPPS      $0x01, Z1, Z12, K1
@@ -2577,7 +2951,7 @@ DATA cff800000<>+60(SB)/4, $0xff800000
 GLOBL cff800000<>(SB), RODATA|NOPTR, $64
 
 // func avx512Softplus(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Softplus(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -2607,8 +2981,18 @@ TEXT ·avx512Softplus(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 one:
-	CMPQ        AX, $0x10
-	JLT         part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, BX
+	JNZ        page00000001
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page00000001:
 	VMOVUPS     (DX)(BX*1), Z21
 	VPORD       c80000000<>+0(SB), Z21, Z22
 	VMAXPS      Z22, Z0, Z22
@@ -3078,7 +3462,7 @@ end:
 	RET
 
 // func avx512Erf(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512Erf(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -3100,8 +3484,18 @@ TEXT ·avx512Erf(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z12
 	VMOVUPS     64(DX)(BX*1), Z13
 	VMOVUPS     128(DX)(BX*1), Z14
@@ -3437,7 +3831,7 @@ DATA cb37bd649<>+60(SB)/4, $0xb37bd649
 GLOBL cb37bd649<>(SB), RODATA|NOPTR, $64
 
 // func avx512GELU(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512GELU(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -3457,8 +3851,18 @@ TEXT ·avx512GELU(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z11
 	VMOVUPS     64(DX)(BX*1), Z12
 	VMOVUPS     128(DX)(BX*1), Z13
@@ -4301,7 +4705,7 @@ DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
 GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
 // func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512GELUBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -4322,8 +4726,21 @@ TEXT ·avx512GELUBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Z12
 	VMOVUPS     64(DX)(SI*1), Z13
 	VPANDD      c7fffffff<>+0(SB), Z12, Z14
@@ -4670,7 +5087,7 @@ DATA c414ccccd<>+60(SB)/4, $0x414ccccd
 GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
 
 // func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512GELUBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -4691,8 +5108,21 @@ TEXT ·avx512GELUBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000020
-	JLT         one
+	CMPQ       AX, $0x00000020
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Z12
 	VMOVUPS     64(DX)(SI*1), Z13
 	VPANDD      c7fffffff<>+0(SB), Z12, Z14
@@ -4903,7 +5333,7 @@ end:
 	RET
 
 // func avx512SiLU(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SiLU(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -4923,8 +5353,18 @@ TEXT ·avx512SiLU(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z11
 	VMOVUPS     64(DX)(BX*1), Z12
 	VMOVUPS     128(DX)(BX*1), Z13
@@ -5437,7 +5877,7 @@ DATA c4b400080<>+60(SB)/4, $0x4b400080
 GLOBL c4b400080<>(SB), RODATA|NOPTR, $64
 
 // func avx512SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512SiLUBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -5459,8 +5899,21 @@ TEXT ·avx512SiLUBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x10
-	JLT          part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Z13
 	VPANDD       c7fffffff<>+0(SB), Z13, Z14
 	VMOVUPS      c42dc0000<>+0(SB), Z15
@@ -5571,7 +6024,7 @@ end:
 	RET
 
 // func avx512SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512SiLUBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -5593,8 +6046,21 @@ TEXT ·avx512SiLUBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x10
-	JLT          part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Z13
 	VPANDD       c7fffffff<>+0(SB), Z13, Z14
 	VMOVUPS      c42dc0000<>+0(SB), Z15
@@ -5709,7 +6175,7 @@ end:
 	RET
 
 // func avx512GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512GELUTanh(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -5729,8 +6195,18 @@ TEXT ·avx512GELUTanh(SB), NOSPLIT, $0-36
 	XORQ    BX, BX
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, BX
+	JNZ        page
+	LEAQ       63488(CX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+page:
 	VMOVUPS     (DX)(BX*1), Z11
 	VMOVUPS     64(DX)(BX*1), Z12
 	VMOVUPS     128(DX)(BX*1), Z13
@@ -6373,7 +6849,7 @@ DATA cb124d8b5<>+60(SB)/4, $0xb124d8b5
 GLOBL cb124d8b5<>(SB), RODATA|NOPTR, $64
 
 // func avx512GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512GELUTanhBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6395,8 +6871,21 @@ TEXT ·avx512GELUTanhBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x10
-	JLT          part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Z13
 	VPANDD       c7fffffff<>+0(SB), Z13, Z14
 	VMOVUPS      c4131999a<>+0(SB), Z15
@@ -6591,7 +7080,7 @@ DATA c3e5b33b6<>+60(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6<>(SB), RODATA|NOPTR, $64
 
 // func avx512GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512GELUTanhBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6613,8 +7102,21 @@ TEXT ·avx512GELUTanhBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 one:
-	CMPQ         AX, $0x10
-	JLT          part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Z13
 	VPANDD       c7fffffff<>+0(SB), Z13, Z14
 	VMOVUPS      c4131999a<>+0(SB), Z15
@@ -6777,7 +7279,7 @@ end:
 	RET
 
 // func avx512SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512SoftplusBack(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -6797,8 +7299,21 @@ TEXT ·avx512SoftplusBack(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Z11
 	VMOVUPS     64(DX)(SI*1), Z12
 	VMOVUPS     128(DX)(SI*1), Z13
@@ -7081,7 +7596,7 @@ end:
 	RET
 
 // func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·avx512SoftplusBackAdd(SB), NOSPLIT, $0-36
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
@@ -7101,8 +7616,21 @@ TEXT ·avx512SoftplusBackAdd(SB), NOSPLIT, $0-36
 	XORQ    SI, SI
 
 several:
-	CMPQ        AX, $0x00000040
-	JLT         one
+	CMPQ       AX, $0x00000040
+	JLT        one
+	TESTQ      $0x00000fff, SI
+	JNZ        page
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page:
 	VMOVUPS     (DX)(SI*1), Z11
 	VMOVUPS     64(DX)(SI*1), Z12
 	VMOVUPS     128(DX)(SI*1), Z13
@@ -8566,8 +9094,8 @@ TEXT ·avx512Leaves4(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
-	PREFETCHT0   8192(CX)
+	PREFETCHT1   8192(AX)
+	PREFETCHT1   8192(CX)
 	VCVTPS2PD    (AX), Y4
 	VCVTPS2PD    (CX), Y5
 	VFMADD231PD  Y5, Y4, Y0
@@ -8580,8 +9108,8 @@ loop:
 	VCVTPS2PD    48(AX), Y4
 	VCVTPS2PD    48(CX), Y5
 	VFMADD231PD  Y5, Y4, Y0
-	PREFETCHT0   10240(AX)
-	PREFETCHT0   10240(CX)
+	PREFETCHT1   10240(AX)
+	PREFETCHT1   10240(CX)
 	VCVTPS2PD    2048(AX), Y4
 	VCVTPS2PD    2048(CX), Y5
 	VFMADD231PD  Y5, Y4, Y1
@@ -8594,8 +9122,8 @@ loop:
 	VCVTPS2PD    2096(AX), Y4
 	VCVTPS2PD    2096(CX), Y5
 	VFMADD231PD  Y5, Y4, Y1
-	PREFETCHT0   12288(AX)
-	PREFETCHT0   12288(CX)
+	PREFETCHT1   12288(AX)
+	PREFETCHT1   12288(CX)
 	VCVTPS2PD    4096(AX), Y4
 	VCVTPS2PD    4096(CX), Y5
 	VFMADD231PD  Y5, Y4, Y2
@@ -8608,8 +9136,8 @@ loop:
 	VCVTPS2PD    4144(AX), Y4
 	VCVTPS2PD    4144(CX), Y5
 	VFMADD231PD  Y5, Y4, Y2
-	PREFETCHT0   14336(AX)
-	PREFETCHT0   14336(CX)
+	PREFETCHT1   14336(AX)
+	PREFETCHT1   14336(CX)
 	VCVTPS2PD    6144(AX), Y4
 	VCVTPS2PD    6144(CX), Y5
 	VFMADD231PD  Y5, Y4, Y3
@@ -8660,8 +9188,8 @@ TEXT ·avx512Leaves3(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
-	PREFETCHT0   8192(CX)
+	PREFETCHT1   8192(AX)
+	PREFETCHT1   8192(CX)
 	VCVTPS2PD    (AX), Y3
 	VCVTPS2PD    (CX), Y4
 	VFMADD231PD  Y4, Y3, Y0
@@ -8674,8 +9202,8 @@ loop:
 	VCVTPS2PD    48(AX), Y3
 	VCVTPS2PD    48(CX), Y4
 	VFMADD231PD  Y4, Y3, Y0
-	PREFETCHT0   10240(AX)
-	PREFETCHT0   10240(CX)
+	PREFETCHT1   10240(AX)
+	PREFETCHT1   10240(CX)
 	VCVTPS2PD    2048(AX), Y3
 	VCVTPS2PD    2048(CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
@@ -8688,8 +9216,8 @@ loop:
 	VCVTPS2PD    2096(AX), Y3
 	VCVTPS2PD    2096(CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
-	PREFETCHT0   12288(AX)
-	PREFETCHT0   12288(CX)
+	PREFETCHT1   12288(AX)
+	PREFETCHT1   12288(CX)
 	VCVTPS2PD    4096(AX), Y3
 	VCVTPS2PD    4096(CX), Y4
 	VFMADD231PD  Y4, Y3, Y2
@@ -8736,8 +9264,8 @@ TEXT ·avx512Leaves2(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
-	PREFETCHT0   8192(CX)
+	PREFETCHT1   8192(AX)
+	PREFETCHT1   8192(CX)
 	VCVTPS2PD    (AX), Y2
 	VCVTPS2PD    (CX), Y3
 	VFMADD231PD  Y3, Y2, Y0
@@ -8750,8 +9278,8 @@ loop:
 	VCVTPS2PD    48(AX), Y2
 	VCVTPS2PD    48(CX), Y3
 	VFMADD231PD  Y3, Y2, Y0
-	PREFETCHT0   10240(AX)
-	PREFETCHT0   10240(CX)
+	PREFETCHT1   10240(AX)
+	PREFETCHT1   10240(CX)
 	VCVTPS2PD    2048(AX), Y2
 	VCVTPS2PD    2048(CX), Y3
 	VFMADD231PD  Y3, Y2, Y1
@@ -8797,7 +9325,7 @@ TEXT ·avx512SumLeaves4(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
+	PREFETCHT1   8192(AX)
 	VCVTPS2PD    (AX), Y4
 	VADDPD       Y4, Y0, Y0
 	VCVTPS2PD    16(AX), Y4
@@ -8806,7 +9334,7 @@ loop:
 	VADDPD       Y4, Y0, Y0
 	VCVTPS2PD    48(AX), Y4
 	VADDPD       Y4, Y0, Y0
-	PREFETCHT0   10240(AX)
+	PREFETCHT1   10240(AX)
 	VCVTPS2PD    2048(AX), Y4
 	VADDPD       Y4, Y1, Y1
 	VCVTPS2PD    2064(AX), Y4
@@ -8815,7 +9343,7 @@ loop:
 	VADDPD       Y4, Y1, Y1
 	VCVTPS2PD    2096(AX), Y4
 	VADDPD       Y4, Y1, Y1
-	PREFETCHT0   12288(AX)
+	PREFETCHT1   12288(AX)
 	VCVTPS2PD    4096(AX), Y4
 	VADDPD       Y4, Y2, Y2
 	VCVTPS2PD    4112(AX), Y4
@@ -8824,7 +9352,7 @@ loop:
 	VADDPD       Y4, Y2, Y2
 	VCVTPS2PD    4144(AX), Y4
 	VADDPD       Y4, Y2, Y2
-	PREFETCHT0   14336(AX)
+	PREFETCHT1   14336(AX)
 	VCVTPS2PD    6144(AX), Y4
 	VADDPD       Y4, Y3, Y3
 	VCVTPS2PD    6160(AX), Y4
@@ -8871,7 +9399,7 @@ TEXT ·avx512SumLeaves3(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
+	PREFETCHT1   8192(AX)
 	VCVTPS2PD    (AX), Y3
 	VADDPD       Y3, Y0, Y0
 	VCVTPS2PD    16(AX), Y3
@@ -8880,7 +9408,7 @@ loop:
 	VADDPD       Y3, Y0, Y0
 	VCVTPS2PD    48(AX), Y3
 	VADDPD       Y3, Y0, Y0
-	PREFETCHT0   10240(AX)
+	PREFETCHT1   10240(AX)
 	VCVTPS2PD    2048(AX), Y3
 	VADDPD       Y3, Y1, Y1
 	VCVTPS2PD    2064(AX), Y3
@@ -8889,7 +9417,7 @@ loop:
 	VADDPD       Y3, Y1, Y1
 	VCVTPS2PD    2096(AX), Y3
 	VADDPD       Y3, Y1, Y1
-	PREFETCHT0   12288(AX)
+	PREFETCHT1   12288(AX)
 	VCVTPS2PD    4096(AX), Y3
 	VADDPD       Y3, Y2, Y2
 	VCVTPS2PD    4112(AX), Y3
@@ -8932,7 +9460,7 @@ TEXT ·avx512SumLeaves2(SB), NOSPLIT, $0-48
 	MOVQ   $0x00000020, DX
 
 loop:
-	PREFETCHT0   8192(AX)
+	PREFETCHT1   8192(AX)
 	VCVTPS2PD    (AX), Y2
 	VADDPD       Y2, Y0, Y0
 	VCVTPS2PD    16(AX), Y2
@@ -8941,7 +9469,7 @@ loop:
 	VADDPD       Y2, Y0, Y0
 	VCVTPS2PD    48(AX), Y2
 	VADDPD       Y2, Y0, Y0
-	PREFETCHT0   10240(AX)
+	PREFETCHT1   10240(AX)
 	VCVTPS2PD    2048(AX), Y2
 	VADDPD       Y2, Y1, Y1
 	VCVTPS2PD    2064(AX), Y2
@@ -9546,7 +10074,7 @@ end:
 	RET
 
 // func avx512Softmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
-// Requires: AVX, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·avx512Softmax(SB), NOSPLIT, $0-64
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -10298,12 +10826,20 @@ maxend:
 expseveral:
 	CMPQ          R8, $0x00000040
 	JLT           expone
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    (SI)(R10*1)
 	VMOVUPS       (SI)(R9*1), Z11
 	VSUBPS        Z10, Z11, Z11
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    64(SI)(R10*1)
 	VMOVUPS       64(SI)(R9*1), Z12
 	VSUBPS        Z10, Z12, Z12
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    128(SI)(R10*1)
 	VMOVUPS       128(SI)(R9*1), Z13
 	VSUBPS        Z10, Z13, Z13
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    192(SI)(R10*1)
 	VMOVUPS       192(SI)(R9*1), Z14
 	VSUBPS        Z10, Z14, Z14
 	VMAXPS        Z11, Z0, Z11
@@ -10370,38 +10906,26 @@ expseveral:
 	VFMADD213PS   Z11, Z11, Z24
 	VMOVAPS       Z24, Z11
 	VMOVUPS       Z11, (DX)(R9*1)
-	VEXTRACTF64X4 $0x01, Z11, Y12
-	VCVTPS2PD     Y11, Z11
-	VCVTPS2PD     Y12, Z16
 	VPSLLD        $0x17, Z18, Z12
 	VFMADD213PS   Z12, Z12, Z26
 	VMOVAPS       Z26, Z12
 	VMOVUPS       Z12, 64(DX)(R9*1)
-	VEXTRACTF64X4 $0x01, Z12, Y13
-	VCVTPS2PD     Y12, Z12
-	VCVTPS2PD     Y13, Z17
 	VPSLLD        $0x17, Z20, Z13
 	VFMADD213PS   Z13, Z13, Z28
 	VMOVAPS       Z28, Z13
 	VMOVUPS       Z13, 128(DX)(R9*1)
-	VEXTRACTF64X4 $0x01, Z13, Y14
-	VCVTPS2PD     Y13, Z13
-	VCVTPS2PD     Y14, Z18
 	VPSLLD        $0x17, Z22, Z14
 	VFMADD213PS   Z14, Z14, Z30
 	VMOVAPS       Z30, Z14
 	VMOVUPS       Z14, 192(DX)(R9*1)
-	VEXTRACTF64X4 $0x01, Z14, Y19
-	VCVTPS2PD     Y14, Z14
-	VCVTPS2PD     Y19, Z19
-	VADDPD        Z16, Z11, Z11
-	VADDPD        Z17, Z12, Z12
-	VADDPD        Z18, Z13, Z13
-	VADDPD        Z19, Z14, Z14
+	VADDPS        Z13, Z11, Z11
+	VADDPS        Z14, Z12, Z12
+	VADDPS        Z12, Z11, Z11
+	VEXTRACTF64X4 $0x01, Z11, Y12
+	VCVTPS2PD     Y11, Z11
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z11, Z11
 	VADDPD        Z11, Z15, Z15
-	VADDPD        Z12, Z15, Z15
-	VADDPD        Z13, Z15, Z15
-	VADDPD        Z14, Z15, Z15
 	ADDQ          $0x00000100, R9
 	SUBQ          $0x00000040, R8
 	JMP           expseveral
@@ -10409,6 +10933,8 @@ expseveral:
 expone:
 	CMPQ          R8, $0x10
 	JLT           exppart
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    (SI)(R10*1)
 	VMOVUPS       (SI)(R9*1), Z11
 	VSUBPS        Z10, Z11, Z11
 	VMAXPS        Z11, Z0, Z11
@@ -10442,6 +10968,7 @@ expone:
 exppart:
 	TESTQ         R8, R8
 	JZ            expend
+	LEAQ          (R9)(DI*1), R8
 	VMOVUPS.Z     (SI)(R9*1), K1, Z11
 	VSUBPS        Z10, Z11, Z11
 	VMAXPS        Z11, Z0, Z11
@@ -10571,7 +11098,7 @@ DATA d3ff0000000000000<>+24(SB)/8, $0x3ff0000000000000
 GLOBL d3ff0000000000000<>(SB), RODATA|NOPTR, $32
 
 // func avx512CrossEntropy(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, FMA3
+// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, FMA3, MMX+
 TEXT ·avx512CrossEntropy(SB), NOSPLIT, $0-64
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -11499,12 +12026,20 @@ maxend:
 expseveral:
 	CMPQ          R10, $0x00000040
 	JLT           expone
+	LEAQ          (R11)(DI*1), R12
+	PREFETCHT1    (SI)(R12*1)
 	VMOVUPS       (SI)(R11*1), Z11
 	VSUBPS        Z10, Z11, Z11
+	LEAQ          (R11)(DI*1), R12
+	PREFETCHT1    64(SI)(R12*1)
 	VMOVUPS       64(SI)(R11*1), Z12
 	VSUBPS        Z10, Z12, Z12
+	LEAQ          (R11)(DI*1), R12
+	PREFETCHT1    128(SI)(R12*1)
 	VMOVUPS       128(SI)(R11*1), Z13
 	VSUBPS        Z10, Z13, Z13
+	LEAQ          (R11)(DI*1), R12
+	PREFETCHT1    192(SI)(R12*1)
 	VMOVUPS       192(SI)(R11*1), Z14
 	VSUBPS        Z10, Z14, Z14
 	VMAXPS        Z11, Z0, Z11
@@ -11571,38 +12106,26 @@ expseveral:
 	VFMADD213PS   Z11, Z11, Z24
 	VMOVAPS       Z24, Z11
 	VMOVUPS       Z11, (DX)(R11*1)
-	VEXTRACTF64X4 $0x01, Z11, Y12
-	VCVTPS2PD     Y11, Z11
-	VCVTPS2PD     Y12, Z16
 	VPSLLD        $0x17, Z18, Z12
 	VFMADD213PS   Z12, Z12, Z26
 	VMOVAPS       Z26, Z12
 	VMOVUPS       Z12, 64(DX)(R11*1)
-	VEXTRACTF64X4 $0x01, Z12, Y13
-	VCVTPS2PD     Y12, Z12
-	VCVTPS2PD     Y13, Z17
 	VPSLLD        $0x17, Z20, Z13
 	VFMADD213PS   Z13, Z13, Z28
 	VMOVAPS       Z28, Z13
 	VMOVUPS       Z13, 128(DX)(R11*1)
-	VEXTRACTF64X4 $0x01, Z13, Y14
-	VCVTPS2PD     Y13, Z13
-	VCVTPS2PD     Y14, Z18
 	VPSLLD        $0x17, Z22, Z14
 	VFMADD213PS   Z14, Z14, Z30
 	VMOVAPS       Z30, Z14
 	VMOVUPS       Z14, 192(DX)(R11*1)
-	VEXTRACTF64X4 $0x01, Z14, Y19
-	VCVTPS2PD     Y14, Z14
-	VCVTPS2PD     Y19, Z19
-	VADDPD        Z16, Z11, Z11
-	VADDPD        Z17, Z12, Z12
-	VADDPD        Z18, Z13, Z13
-	VADDPD        Z19, Z14, Z14
+	VADDPS        Z13, Z11, Z11
+	VADDPS        Z14, Z12, Z12
+	VADDPS        Z12, Z11, Z11
+	VEXTRACTF64X4 $0x01, Z11, Y12
+	VCVTPS2PD     Y11, Z11
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z11, Z11
 	VADDPD        Z11, Z15, Z15
-	VADDPD        Z12, Z15, Z15
-	VADDPD        Z13, Z15, Z15
-	VADDPD        Z14, Z15, Z15
 	ADDQ          $0x00000100, R11
 	SUBQ          $0x00000040, R10
 	JMP           expseveral
@@ -11610,6 +12133,8 @@ expseveral:
 expone:
 	CMPQ          R10, $0x10
 	JLT           exppart
+	LEAQ          (R11)(DI*1), R12
+	PREFETCHT1    (SI)(R12*1)
 	VMOVUPS       (SI)(R11*1), Z11
 	VSUBPS        Z10, Z11, Z11
 	VMAXPS        Z11, Z0, Z11
@@ -11643,6 +12168,7 @@ expone:
 exppart:
 	TESTQ         R10, R10
 	JZ            expend
+	LEAQ          (R11)(DI*1), R10
 	VMOVUPS.Z     (SI)(R11*1), K1, Z11
 	VSUBPS        Z10, Z11, Z11
 	VMAXPS        Z11, Z0, Z11
@@ -11766,7 +12292,7 @@ scaleend:
 	RET
 
 // func avx512LogSoftmax(rows int, cols int, dst *float32, ldd int, x *float32, ldx int, loss *float32, class *float32)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, FMA3
+// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, FMA3, MMX+
 TEXT ·avx512LogSoftmax(SB), NOSPLIT, $0-64
 	MOVQ    rows+0(FP), AX
 	MOVQ    cols+8(FP), CX
@@ -12641,12 +13167,20 @@ maxend:
 expseveral:
 	CMPQ          R8, $0x00000040
 	JLT           expone
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    (SI)(R10*1)
 	VMOVUPS       (SI)(R9*1), Z11
 	VSUBPS        Z10, Z11, Z11
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    64(SI)(R10*1)
 	VMOVUPS       64(SI)(R9*1), Z12
 	VSUBPS        Z10, Z12, Z12
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    128(SI)(R10*1)
 	VMOVUPS       128(SI)(R9*1), Z13
 	VSUBPS        Z10, Z13, Z13
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    192(SI)(R10*1)
 	VMOVUPS       192(SI)(R9*1), Z14
 	VSUBPS        Z10, Z14, Z14
 	VMOVAPS       Z11, Z16
@@ -12720,35 +13254,23 @@ expseveral:
 	VPSLLD        $0x17, Z14, Z16
 	VFMADD213PS   Z16, Z16, Z24
 	VMOVAPS       Z24, Z16
-	VEXTRACTF64X4 $0x01, Z16, Y11
-	VCVTPS2PD     Y16, Z14
-	VCVTPS2PD     Y11, Z16
 	VPSLLD        $0x17, Z18, Z11
 	VFMADD213PS   Z11, Z11, Z26
 	VMOVAPS       Z26, Z11
-	VEXTRACTF64X4 $0x01, Z11, Y12
-	VCVTPS2PD     Y11, Z11
-	VCVTPS2PD     Y12, Z17
 	VPSLLD        $0x17, Z20, Z12
 	VFMADD213PS   Z12, Z12, Z28
 	VMOVAPS       Z28, Z12
-	VEXTRACTF64X4 $0x01, Z12, Y13
-	VCVTPS2PD     Y12, Z12
-	VCVTPS2PD     Y13, Z18
 	VPSLLD        $0x17, Z22, Z13
 	VFMADD213PS   Z13, Z13, Z30
 	VMOVAPS       Z30, Z13
-	VEXTRACTF64X4 $0x01, Z13, Y19
-	VCVTPS2PD     Y13, Z13
-	VCVTPS2PD     Y19, Z19
-	VADDPD        Z16, Z14, Z14
-	VADDPD        Z17, Z11, Z11
-	VADDPD        Z18, Z12, Z12
-	VADDPD        Z19, Z13, Z13
-	VADDPD        Z14, Z15, Z15
-	VADDPD        Z11, Z15, Z15
+	VADDPS        Z12, Z16, Z16
+	VADDPS        Z13, Z11, Z11
+	VADDPS        Z11, Z16, Z16
+	VEXTRACTF64X4 $0x01, Z16, Y11
+	VCVTPS2PD     Y16, Z12
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
 	VADDPD        Z12, Z15, Z15
-	VADDPD        Z13, Z15, Z15
 	ADDQ          $0x00000100, R9
 	SUBQ          $0x00000040, R8
 	JMP           expseveral
@@ -12756,6 +13278,8 @@ expseveral:
 expone:
 	CMPQ          R8, $0x10
 	JLT           exppart
+	LEAQ          (R9)(DI*1), R10
+	PREFETCHT1    (SI)(R10*1)
 	VMOVUPS       (SI)(R9*1), Z11
 	VSUBPS        Z10, Z11, Z11
 	VMOVAPS       Z11, Z12
@@ -12790,6 +13314,7 @@ expone:
 exppart:
 	TESTQ         R8, R8
 	JZ            expend
+	LEAQ          (R9)(DI*1), R8
 	VMOVUPS.Z     (SI)(R9*1), K1, Z11
 	VSUBPS        Z10, Z11, Z11
 	VMOVAPS       Z11, Z10
@@ -13128,131 +13653,207 @@ end:
 	RET
 
 // func avx512SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SoftmaxBack(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
 	VBROADCASTSD mean+32(FP), Z0
-	XORQ         SI, SI
+	MOVQ         AX, SI
+	SHLQ         $0x02, SI
+	XORQ         DI, DI
+
+several:
+	CMPQ         AX, $0x00000020
+	JLT          one
+	LEAQ         (DI)(SI*1), R8
+	PREFETCHT1   (CX)(R8*1)
+	VCVTPS2PD    (DX)(DI*1), Z2
+	VCVTPS2PD    32(DX)(DI*1), Z3
+	VCVTPS2PD    (BX)(DI*1), Z4
+	VCVTPS2PD    32(BX)(DI*1), Z5
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VSUBPD       Z0, Z5, Z5
+	VMULPD       Z5, Z3, Z3
+	VCVTPD2PS    Z2, Y1
+	VCVTPD2PS    Z3, Y2
+	VINSERTF64X4 $0x01, Y2, Z1, Z1
+	VMOVUPS      Z1, (CX)(DI*1)
+	LEAQ         (DI)(SI*1), R8
+	PREFETCHT1   64(CX)(R8*1)
+	VCVTPS2PD    64(DX)(DI*1), Z2
+	VCVTPS2PD    96(DX)(DI*1), Z3
+	VCVTPS2PD    64(BX)(DI*1), Z4
+	VCVTPS2PD    96(BX)(DI*1), Z5
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VSUBPD       Z0, Z5, Z5
+	VMULPD       Z5, Z3, Z3
+	VCVTPD2PS    Z2, Y6
+	VCVTPD2PS    Z3, Y1
+	VINSERTF64X4 $0x01, Y1, Z6, Z6
+	VMOVUPS      Z6, 64(CX)(DI*1)
+	ADDQ         $0x00000080, DI
+	SUBQ         $0x00000020, AX
+	JMP          several
 
 one:
-	CMPQ          AX, $0x10
-	JLT           part
-	VMOVUPS       (DX)(SI*1), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y3
-	VCVTPS2PD     Y1, Z2
-	VCVTPS2PD     Y3, Z3
-	VMOVUPS       (BX)(SI*1), Z4
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VCVTPS2PD     Y4, Z4
-	VCVTPS2PD     Y1, Z5
-	VSUBPD        Z0, Z4, Z4
-	VMULPD        Z4, Z2, Z2
-	VSUBPD        Z0, Z5, Z5
-	VMULPD        Z5, Z3, Z3
-	VCVTPD2PS     Z2, Y1
-	VCVTPD2PS     Z3, Y2
-	VINSERTF64X4  $0x01, Y2, Z1, Z1
-	VMOVUPS       Z1, (CX)(SI*1)
-	ADDQ          $0x40, SI
-	SUBQ          $0x10, AX
-	JMP           one
+	CMPQ         AX, $0x10
+	JLT          part
+	LEAQ         (DI)(SI*1), R8
+	PREFETCHT1   (CX)(R8*1)
+	VCVTPS2PD    (DX)(DI*1), Z1
+	VCVTPS2PD    32(DX)(DI*1), Z2
+	VCVTPS2PD    (BX)(DI*1), Z3
+	VCVTPS2PD    32(BX)(DI*1), Z4
+	VSUBPD       Z0, Z3, Z3
+	VMULPD       Z3, Z1, Z1
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VCVTPD2PS    Z1, Y7
+	VCVTPD2PS    Z2, Y1
+	VINSERTF64X4 $0x01, Y1, Z7, Z7
+	VMOVUPS      Z7, (CX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JMP          one
 
 part:
 	TESTQ         AX, AX
 	JZ            end
-	MOVL          $0x0000ffff, DI
-	BZHIL         AX, DI, DI
-	KMOVW         DI, K1
-	VMOVUPS.Z     (DX)(SI*1), K1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y3
-	VCVTPS2PD     Y1, Z2
+	MOVL          $0x0000ffff, R8
+	BZHIL         AX, R8, R8
+	KMOVW         R8, K1
+	LEAQ          (DI)(SI*1), AX
+	VMOVUPS.Z     (DX)(DI*1), K1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VMOVUPS.Z     (BX)(DI*1), K1, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y4
 	VCVTPS2PD     Y3, Z3
-	VMOVUPS.Z     (BX)(SI*1), K1, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y1
 	VCVTPS2PD     Y4, Z4
-	VCVTPS2PD     Y1, Z5
+	VSUBPD        Z0, Z3, Z3
+	VMULPD        Z3, Z1, Z1
 	VSUBPD        Z0, Z4, Z4
 	VMULPD        Z4, Z2, Z2
-	VSUBPD        Z0, Z5, Z5
-	VMULPD        Z5, Z3, Z3
-	VCVTPD2PS     Z2, Y1
-	VCVTPD2PS     Z3, Y0
-	VINSERTF64X4  $0x01, Y0, Z1, Z1
-	VMOVUPS       Z1, K1, (CX)(SI*1)
+	VCVTPD2PS     Z1, Y8
+	VCVTPD2PS     Z2, Y0
+	VINSERTF64X4  $0x01, Y0, Z8, Z8
+	VMOVUPS       Z8, K1, (CX)(DI*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512SoftmaxBackAdd(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
 	VBROADCASTSD mean+32(FP), Z0
-	XORQ         SI, SI
+	MOVQ         AX, SI
+	SHLQ         $0x02, SI
+	XORQ         DI, DI
+
+several:
+	CMPQ         AX, $0x00000020
+	JLT          one
+	LEAQ         (DI)(SI*1), R8
+	PREFETCHT1   (CX)(R8*1)
+	VCVTPS2PD    (DX)(DI*1), Z2
+	VCVTPS2PD    32(DX)(DI*1), Z3
+	VCVTPS2PD    (BX)(DI*1), Z4
+	VCVTPS2PD    32(BX)(DI*1), Z5
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VSUBPD       Z0, Z5, Z5
+	VMULPD       Z5, Z3, Z3
+	VCVTPD2PS    Z2, Y1
+	VCVTPD2PS    Z3, Y2
+	VINSERTF64X4 $0x01, Y2, Z1, Z1
+	VMOVUPS      (CX)(DI*1), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      Z1, (CX)(DI*1)
+	LEAQ         (DI)(SI*1), R8
+	PREFETCHT1   64(CX)(R8*1)
+	VCVTPS2PD    64(DX)(DI*1), Z2
+	VCVTPS2PD    96(DX)(DI*1), Z3
+	VCVTPS2PD    64(BX)(DI*1), Z4
+	VCVTPS2PD    96(BX)(DI*1), Z5
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VSUBPD       Z0, Z5, Z5
+	VMULPD       Z5, Z3, Z3
+	VCVTPD2PS    Z2, Y6
+	VCVTPD2PS    Z3, Y1
+	VINSERTF64X4 $0x01, Y1, Z6, Z6
+	VMOVUPS      64(CX)(DI*1), Z2
+	VADDPS       Z2, Z6, Z6
+	VMOVUPS      Z6, 64(CX)(DI*1)
+	ADDQ         $0x00000080, DI
+	SUBQ         $0x00000020, AX
+	JMP          several
 
 one:
-	CMPQ          AX, $0x10
-	JLT           part
-	VMOVUPS       (DX)(SI*1), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y3
-	VCVTPS2PD     Y1, Z2
-	VCVTPS2PD     Y3, Z3
-	VMOVUPS       (BX)(SI*1), Z4
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VCVTPS2PD     Y4, Z4
-	VCVTPS2PD     Y1, Z5
-	VSUBPD        Z0, Z4, Z4
-	VMULPD        Z4, Z2, Z2
-	VSUBPD        Z0, Z5, Z5
-	VMULPD        Z5, Z3, Z3
-	VCVTPD2PS     Z2, Y1
-	VCVTPD2PS     Z3, Y2
-	VINSERTF64X4  $0x01, Y2, Z1, Z1
-	VMOVUPS       (CX)(SI*1), Z2
-	VADDPS        Z2, Z1, Z1
-	VMOVUPS       Z1, (CX)(SI*1)
-	ADDQ          $0x40, SI
-	SUBQ          $0x10, AX
-	JMP           one
+	CMPQ         AX, $0x10
+	JLT          part
+	LEAQ         (DI)(SI*1), R8
+	PREFETCHT1   (CX)(R8*1)
+	VCVTPS2PD    (DX)(DI*1), Z1
+	VCVTPS2PD    32(DX)(DI*1), Z2
+	VCVTPS2PD    (BX)(DI*1), Z3
+	VCVTPS2PD    32(BX)(DI*1), Z4
+	VSUBPD       Z0, Z3, Z3
+	VMULPD       Z3, Z1, Z1
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VCVTPD2PS    Z1, Y7
+	VCVTPD2PS    Z2, Y1
+	VINSERTF64X4 $0x01, Y1, Z7, Z7
+	VMOVUPS      (CX)(DI*1), Z1
+	VADDPS       Z1, Z7, Z7
+	VMOVUPS      Z7, (CX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JMP          one
 
 part:
 	TESTQ         AX, AX
 	JZ            end
-	MOVL          $0x0000ffff, DI
-	BZHIL         AX, DI, DI
-	KMOVW         DI, K1
-	VMOVUPS.Z     (DX)(SI*1), K1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y3
-	VCVTPS2PD     Y1, Z2
+	MOVL          $0x0000ffff, R8
+	BZHIL         AX, R8, R8
+	KMOVW         R8, K1
+	LEAQ          (DI)(SI*1), AX
+	VMOVUPS.Z     (DX)(DI*1), K1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VMOVUPS.Z     (BX)(DI*1), K1, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y4
 	VCVTPS2PD     Y3, Z3
-	VMOVUPS.Z     (BX)(SI*1), K1, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y1
 	VCVTPS2PD     Y4, Z4
-	VCVTPS2PD     Y1, Z5
+	VSUBPD        Z0, Z3, Z3
+	VMULPD        Z3, Z1, Z1
 	VSUBPD        Z0, Z4, Z4
 	VMULPD        Z4, Z2, Z2
-	VSUBPD        Z0, Z5, Z5
-	VMULPD        Z5, Z3, Z3
-	VCVTPD2PS     Z2, Y1
-	VCVTPD2PS     Z3, Y0
-	VINSERTF64X4  $0x01, Y0, Z1, Z1
-	VMOVUPS.Z     (CX)(SI*1), K1, Z0
-	VADDPS        Z0, Z1, Z1
-	VMOVUPS       Z1, K1, (CX)(SI*1)
+	VCVTPD2PS     Z1, Y8
+	VCVTPD2PS     Z2, Y0
+	VINSERTF64X4  $0x01, Y0, Z8, Z8
+	VMOVUPS.Z     (CX)(DI*1), K1, Z0
+	VADDPS        Z0, Z8, Z8
+	VMOVUPS       Z8, K1, (CX)(DI*1)
 
 end:
 	VZEROUPPER
 	RET
 
 // func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512LogSoftmaxBack(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -13274,8 +13875,21 @@ TEXT ·avx512LogSoftmaxBack(SB), NOSPLIT, $0-36
 	XORQ         SI, SI
 
 one:
-	CMPQ         AX, $0x10
-	JLT          part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVUPS      (BX)(SI*1), Z14
 	VMINPS       Z13, Z2, Z13
@@ -13332,7 +13946,7 @@ end:
 	RET
 
 // func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·avx512LogSoftmaxBackAdd(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
@@ -13354,8 +13968,21 @@ TEXT ·avx512LogSoftmaxBackAdd(SB), NOSPLIT, $0-36
 	XORQ         SI, SI
 
 one:
-	CMPQ         AX, $0x10
-	JLT          part
+	CMPQ       AX, $0x10
+	JLT        part
+	TESTQ      $0x00000fff, SI
+	JNZ        page00000001
+	LEAQ       63488(CX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+page00000001:
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVUPS      (BX)(SI*1), Z14
 	VMINPS       Z13, Z2, Z13
@@ -13447,45 +14074,39 @@ row:
 	XORQ   R12, R12
 
 sumsseveral:
-	CMPQ          R11, $0x00000020
-	JLT           sumsone
-	PREFETCHT1    (DX)(R12*1)
-	VMOVUPS       (BX)(R12*1), Z5
-	VEXTRACTF64X4 $0x01, Z5, Y6
-	VCVTPS2PD     Y5, Z5
-	VCVTPS2PD     Y6, Z6
-	VADDPD        Z5, Z1, Z1
-	VFMADD231PD   Z5, Z5, Z2
-	VADDPD        Z6, Z3, Z3
-	VFMADD231PD   Z6, Z6, Z4
-	PREFETCHT1    64(DX)(R12*1)
-	VMOVUPS       64(BX)(R12*1), Z5
-	VEXTRACTF64X4 $0x01, Z5, Y6
-	VCVTPS2PD     Y5, Z5
-	VCVTPS2PD     Y6, Z6
-	VADDPD        Z5, Z1, Z1
-	VFMADD231PD   Z5, Z5, Z2
-	VADDPD        Z6, Z3, Z3
-	VFMADD231PD   Z6, Z6, Z4
-	ADDQ          $0x00000080, R12
-	SUBQ          $0x00000020, R11
-	JMP           sumsseveral
+	CMPQ        R11, $0x00000020
+	JLT         sumsone
+	PREFETCHT1  (DX)(R12*1)
+	VCVTPS2PD   (BX)(R12*1), Z5
+	VCVTPS2PD   32(BX)(R12*1), Z6
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z2
+	VADDPD      Z6, Z3, Z3
+	VFMADD231PD Z6, Z6, Z4
+	PREFETCHT1  64(DX)(R12*1)
+	VCVTPS2PD   64(BX)(R12*1), Z5
+	VCVTPS2PD   96(BX)(R12*1), Z6
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z2
+	VADDPD      Z6, Z3, Z3
+	VFMADD231PD Z6, Z6, Z4
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x00000020, R11
+	JMP         sumsseveral
 
 sumsone:
-	CMPQ          R11, $0x10
-	JLT           sumspart
-	PREFETCHT1    (DX)(R12*1)
-	VMOVUPS       (BX)(R12*1), Z5
-	VEXTRACTF64X4 $0x01, Z5, Y6
-	VCVTPS2PD     Y5, Z5
-	VCVTPS2PD     Y6, Z6
-	VADDPD        Z5, Z1, Z1
-	VFMADD231PD   Z5, Z5, Z2
-	VADDPD        Z6, Z3, Z3
-	VFMADD231PD   Z6, Z6, Z4
-	ADDQ          $0x40, R12
-	SUBQ          $0x10, R11
-	JMP           sumsone
+	CMPQ        R11, $0x10
+	JLT         sumspart
+	PREFETCHT1  (DX)(R12*1)
+	VCVTPS2PD   (BX)(R12*1), Z5
+	VCVTPS2PD   32(BX)(R12*1), Z6
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z2
+	VADDPD      Z6, Z3, Z3
+	VFMADD231PD Z6, Z6, Z4
+	ADDQ        $0x40, R12
+	SUBQ        $0x10, R11
+	JMP         sumsone
 
 sumspart:
 	TESTQ         R11, R11

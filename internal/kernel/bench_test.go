@@ -88,6 +88,9 @@ func benchmarkVectors(b *testing.B, name string, k *Table[float32], n int) {
 	var x [5][]float32
 	for i := range x {
 		x[i] = make([]float32, n+128)[16*i:][:n] // not all in the same lines of the cache
+		for j := range x[i] {
+			x[i][j] = 1 // so that the system has given its pages
+		}
 	}
 	w, m, v, u, grad := x[0], x[1], x[2], x[3], x[4]
 	class := make([]float32, n/8)

@@ -7,6 +7,7 @@ package main
 
 import (
 	"log"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -53,6 +54,7 @@ func (t *target) eachQuick(c *loopCode, q *quick, body func(p place)) {
 	Label("several")
 	CMPQ(c.n, U32(q.vectors*t.lanes))
 	JLT(LabelRef("one"))
+	place{t, at, 0, nil}.foresee("page", c.slices...)
 	q.run(c, at, "one")
 	ADDQ(U32(q.vectors*t.bytes()), at)
 	SUBQ(U32(q.vectors*t.lanes), c.n)
@@ -148,13 +150,25 @@ func (t *target) loop(name, does string, unroll int, begin func(c *loopCode), bo
 func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode), q *quick, body func(c *loopCode, p place)) {
 	t.function(name, "func(n int, dst, a, b *float32, s float32)", "is "+does+" for n values.")
 	c := &loopCode{t: t, n: Load(Param("n"), GP64()), dst: Load(Param("dst"), GP64()), a: Load(Param("a"), GP64()), b: Load(Param("b"), GP64())}
+	c.slices = []Register{c.dst}
+	if strings.Contains(does, "a[i]") {
+		c.slices = append(c.slices, c.a)
+	}
+	if strings.Contains(does, "b[i]") {
+		c.slices = append(c.slices, c.b)
+	}
 	if begin != nil {
 		begin(c)
 	}
 	if q != nil {
 		t.eachQuick(c, q, func(p place) { body(c, p) })
 	} else {
-		t.each(c.n, unroll, func(p place) { body(c, p) })
+		labels := 0
+		t.each(c.n, unroll, func(p place) {
+			labels++
+			p.foresee("page"+hex(uint32(labels)), c.slices...)
+			body(c, p)
+		})
 	}
 	t.end()
 }
@@ -163,7 +177,8 @@ func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode
 type loopCode struct {
 	t            *target
 	n, dst, a, b Register
-	x            Register // set by begin, for the loop's own use
+	x            Register   // set by begin, for the loop's own use
+	slices       []Register // those that it uses, by what it does
 }
 
 func (t *target) elementwise() {

@@ -62,7 +62,7 @@ func (t *target) layerNorm() {
 	MOVQ(cols, n)
 	t.eachOf("sums", n, 2, part, func(p place) {
 		p.prefetch(y)
-		low, high := t.doubles(p.load(x))
+		low, high := p.doubles(x)
 		for i, v := range []Register{low, high} {
 			VADDPD(v, sums[i], sums[i])
 			VFMADD231PD(v, v, squares[i])

@@ -74,9 +74,9 @@ func (t *target) leaves(name string, times bool) {
 		for i, s := range sums {
 			// The leaves after these: so many short streams are more than the
 			// processor foresees.
-			PREFETCHT0(Mem{Base: a, Disp: 4 * leaf * (i + 4)})
+			PREFETCHT1(Mem{Base: a, Disp: 4 * leaf * (i + 4)})
 			if times {
-				PREFETCHT0(Mem{Base: b, Disp: 4 * leaf * (i + 4)})
+				PREFETCHT1(Mem{Base: b, Disp: 4 * leaf * (i + 4)})
 			}
 			for part := 0; part < 64; part += 16 {
 				product(Mem{Base: a, Disp: 4*leaf*i + part}, Mem{Base: b, Disp: 4*leaf*i + part}, s, times)

@@ -41,6 +41,20 @@ func (t *target) doubles(r Register) (low, high Register) {
 	return low, high
 }
 
+// doubles loads a vector as float64, in two registers.
+func (p place) doubles(slice Register) (low, high Register) {
+	t := p.t
+	if p.mask != nil {
+		return t.doubles(p.load(slice))
+	}
+	low, high = t.vec(), t.vec()
+	from := p.address(slice)
+	VCVTPS2PD(from, low)
+	from.Disp += t.bytes() / 2
+	VCVTPS2PD(from, high)
+	return low, high
+}
+
 // upper is the upper half of a register of 256 bits.
 func (t *target) upper(from, to Op) {
 	if t.wide() {
@@ -297,6 +311,7 @@ func (t *target) softmaxRows(name, does string, kind softmaxKind) {
 		sums := make([]Register, len(group))
 		t.abreast(len(group), func(i int) {
 			p := group[i]
+			p.after(ldx).prefetch(x)
 			v := p.load(x)
 			VSUBPS(top, v, v)
 			t.turn()
@@ -311,14 +326,17 @@ func (t *target) softmaxRows(name, does string, kind softmaxKind) {
 				p.store(v, dst)
 			}
 			p.clear(v)
-			low, high := t.doubles(v)
-			t.turn()
-			VADDPD(high, low, low)
-			sums[i] = low
+			sums[i] = v
 		})
-		for _, s := range sums {
-			VADDPD(s, sum, sum)
+		// In float32 first: turning all of them into float64 costs more than half of what exp does.
+		for len(sums) > 1 {
+			half := (len(sums) + 1) / 2
+			for i, s := range sums[half:] {
+				VADDPS(s, sums[i], sums[i])
+			}
+			sums = sums[:half]
 		}
+		addUp(sum, sums[0])
 	})
 	q := finish(sum)
 	MOVQ(cols, n)
@@ -414,10 +432,14 @@ func (t *target) softmaxBack() {
 		n, dst, a, b := Load(Param("n"), GP64()), Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
 		mean := t.vec()
 		VBROADCASTSD(argument("mean"), mean)
-		t.each(n, 1, func(p place) {
-			r := p.load(a)
-			y0, y1 := t.doubles(r)
-			d0, d1 := t.doubles(p.load(b))
+		bytes := GP64()
+		MOVQ(n, bytes)
+		SHLQ(U8(2), bytes)
+		t.each(n, 2, func(p place) {
+			p.after(bytes).prefetch(dst)
+			r := t.vec()
+			y0, y1 := p.doubles(a)
+			d0, d1 := p.doubles(b)
 			for _, v := range [][2]Register{{y0, d0}, {y1, d1}} {
 				VSUBPD(mean, v[1], v[1])
 				VMULPD(v[1], v[0], v[0])
