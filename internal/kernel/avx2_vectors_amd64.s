@@ -2980,21 +2980,15 @@ TEXT ·avx2Softplus(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS cc2d10000<>+0(SB), Y0
-	VMOVUPS c3f800000<>+0(SB), Y1
-	VMOVUPS c3f317218<>+0(SB), Y2
-	VMOVUPS c4b4000fe<>+0(SB), Y3
-	VMOVUPS c3fb8aa3b<>+0(SB), Y4
-	VMOVUPS cbf317200<>+0(SB), Y5
-	VMOVUPS cb5bfbe8e<>+0(SB), Y6
-	VMOVUPS c3ab520b6<>+0(SB), Y7
+	VMOVUPS c418b3333<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
 	XORQ    BX, BX
 
-one:
-	CMPQ       AX, $0x08
-	JLT        part
+several:
+	CMPQ       AX, $0x00000020
+	JLT        one
 	TESTQ      $0x00000fff, BX
-	JNZ        page00000001
+	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
@@ -3002,57 +2996,213 @@ one:
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
-page00000001:
-	VMOVUPS     (DX)(BX*1), Y8
-	VORPS       c80000000<>+0(SB), Y8, Y9
-	VMAXPS      Y9, Y0, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y4, Y9, Y10
-	VSUBPS      Y3, Y10, Y11
-	VFMADD231PS Y5, Y11, Y9
-	VFMADD231PS Y6, Y11, Y9
-	VMOVAPS     Y7, Y11
-	VFMADD213PS c3c091ce5<>+0(SB), Y9, Y11
-	VFMADD213PS c3d2aac5e<>+0(SB), Y9, Y11
-	VFMADD213PS c3e2aaa49<>+0(SB), Y9, Y11
-	VFMADD213PS c3efffffe<>+0(SB), Y9, Y11
-	VFMADD213PS Y1, Y9, Y11
-	VFMADD213PS Y1, Y9, Y11
-	VMOVAPS     Y11, Y9
-	VPSRLD      $0x01, Y10, Y11
-	VPSUBD      Y11, Y10, Y10
-	VPSLLD      $0x17, Y11, Y11
-	VMULPS      Y11, Y9, Y9
-	VPSLLD      $0x17, Y10, Y10
-	VMULPS      Y10, Y9, Y9
-	VSUBPS      Y1, Y9, Y10
-	VMULPS      c3f000000<>+0(SB), Y10, Y10
-	VCMPPS      $0x16, c3eaaaaab<>+0(SB), Y9, Y11
-	VBLENDVPS   Y11, Y10, Y9, Y10
-	VANDPS      c3f800000<>+0(SB), Y11, Y11
-	VMULPS      Y10, Y10, Y9
-	VMOVUPS     cbe03d51c<>+0(SB), Y12
-	VMOVUPS     c3e0f3950<>+0(SB), Y13
-	VFMADD213PS cbdf99e39<>+0(SB), Y10, Y13
-	VFMADD231PS Y9, Y12, Y13
-	VMOVUPS     c3e0f6a29<>+0(SB), Y12
-	VFMADD213PS cbe2ace17<>+0(SB), Y10, Y12
-	VFMADD231PS Y9, Y13, Y12
-	VMOVUPS     c3e4ce82e<>+0(SB), Y13
-	VFMADD213PS cbe7fff7d<>+0(SB), Y10, Y13
-	VFMADD231PS Y9, Y12, Y13
-	VMOVUPS     c3eaaaa83<>+0(SB), Y12
-	VFMADD213PS cbf000000<>+0(SB), Y10, Y12
-	VFMADD231PS Y9, Y13, Y12
-	VFMADD213PS Y10, Y9, Y12
-	VFMADD231PS Y2, Y11, Y12
-	VXORPS      Y9, Y9, Y9
-	VMAXPS      Y8, Y9, Y8
-	VADDPS      Y8, Y12, Y12
-	VMOVUPS     Y12, (CX)(BX*1)
+page:
+	VMOVUPS     (DX)(BX*1), Y2
+	VMOVUPS     32(DX)(BX*1), Y3
+	VMOVUPS     64(DX)(BX*1), Y4
+	VMOVUPS     96(DX)(BX*1), Y5
+	VPMAXUD     Y2, Y3, Y6
+	VPMAXUD     Y6, Y4, Y6
+	VPMAXUD     Y6, Y5, Y6
+	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
+	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
+	VMOVMSKPS   Y6, SI
+	CMPL        SI, $0xff
+	JNE         one
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VANDPS      c7fffffff<>+0(SB), Y3, Y3
+	VMINPS      Y3, Y0, Y3
+	VANDPS      c7fffffff<>+0(SB), Y4, Y4
+	VMINPS      Y4, Y0, Y4
+	VANDPS      c7fffffff<>+0(SB), Y5, Y5
+	VMINPS      Y5, Y0, Y5
+	VMOVUPS     c3ef2b021<>+0(SB), Y6
+	VMOVAPS     Y1, Y7
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y6
+	VMOVUPS     c3ef2b021<>+0(SB), Y8
+	VMOVAPS     Y1, Y9
+	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y8
+	VMOVUPS     c3ef2b021<>+0(SB), Y10
+	VMOVAPS     Y1, Y11
+	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y10
+	VMOVUPS     c3ef2b021<>+0(SB), Y12
+	VMOVAPS     Y1, Y13
+	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y12
+	VFMADD231PS Y6, Y2, Y7
+	VFMADD231PS Y8, Y3, Y9
+	VFMADD231PS Y10, Y4, Y11
+	VFMADD231PS Y12, Y5, Y13
+	VPERMPS     softplusa<>+0(SB), Y7, Y6
+	VSUBPS      Y6, Y2, Y6
+	VPERMPS     softplusk<>+0(SB), Y7, Y2
+	VPERMPS     softplusa<>+0(SB), Y9, Y8
+	VSUBPS      Y8, Y3, Y8
+	VPERMPS     softplusk<>+0(SB), Y9, Y3
+	VPERMPS     softplusa<>+0(SB), Y11, Y10
+	VSUBPS      Y10, Y4, Y10
+	VPERMPS     softplusk<>+0(SB), Y11, Y4
+	VPERMPS     softplusa<>+0(SB), Y13, Y12
+	VSUBPS      Y12, Y5, Y12
+	VPERMPS     softplusk<>+0(SB), Y13, Y5
+	VPERMPS     softplusj<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplusj<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplusj<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplusj<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplusi<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplusi<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplusi<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplusi<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplush<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplush<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplush<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplush<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplusg<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplusg<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplusg<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplusg<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplusf<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplusf<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplusf<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplusf<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softpluse<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softpluse<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softpluse<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softpluse<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplusd<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplusd<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplusd<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplusd<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplusc<>+0(SB), Y7, Y14
+	VFMADD213PS Y14, Y6, Y2
+	VPERMPS     softplusc<>+0(SB), Y9, Y14
+	VFMADD213PS Y14, Y8, Y3
+	VPERMPS     softplusc<>+0(SB), Y11, Y14
+	VFMADD213PS Y14, Y10, Y4
+	VPERMPS     softplusc<>+0(SB), Y13, Y14
+	VFMADD213PS Y14, Y12, Y5
+	VPERMPS     softplusb<>+0(SB), Y7, Y7
+	VFMADD213PS Y7, Y6, Y2
+	VPERMPS     softplusb<>+0(SB), Y9, Y6
+	VFMADD213PS Y6, Y8, Y3
+	VPERMPS     softplusb<>+0(SB), Y11, Y6
+	VFMADD213PS Y6, Y10, Y4
+	VPERMPS     softplusb<>+0(SB), Y13, Y6
+	VFMADD213PS Y6, Y12, Y5
+	VMOVUPS     (DX)(BX*1), Y6
+	VXORPS      Y7, Y7, Y7
+	VMAXPS      Y6, Y7, Y6
+	VADDPS      Y6, Y2, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
+	VMOVUPS     32(DX)(BX*1), Y2
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 32(CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMAXPS      Y2, Y3, Y2
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, 64(CX)(BX*1)
+	VMOVUPS     96(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMAXPS      Y2, Y3, Y2
+	VADDPS      Y2, Y5, Y5
+	VMOVUPS     Y5, 96(CX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, AX
+	JMP         several
+
+one:
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Y2
+	VANDPS      c7fffffff<>+0(SB), Y2, Y3
+	VMINPS      Y3, Y0, Y3
+	VMOVUPS     c3ef2b021<>+0(SB), Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y4
+	VFMADD231PS Y4, Y3, Y5
+	VPERMPS     softplusa<>+0(SB), Y5, Y4
+	VSUBPS      Y4, Y3, Y4
+	VPERMPS     softplusk<>+0(SB), Y5, Y3
+	VPERMPS     softplusj<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplusi<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplush<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplusg<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplusf<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softpluse<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplusd<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplusc<>+0(SB), Y5, Y6
+	VFMADD213PS Y6, Y4, Y3
+	VPERMPS     softplusb<>+0(SB), Y5, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VORPS       c80000000<>+0(SB), Y2, Y4
+	VMOVUPS     cc2d10000<>+0(SB), Y5
+	VMAXPS      Y4, Y5, Y4
+	VMOVUPS     c4b4000fe<>+0(SB), Y5
+	VFMADD231PS c3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      c4b4000fe<>+0(SB), Y5, Y6
+	VFMADD231PS cbf317200<>+0(SB), Y6, Y4
+	VFMADD231PS cb5bfbe8e<>+0(SB), Y6, Y4
+	VMOVUPS     c3ab520b6<>+0(SB), Y6
+	VFMADD213PS c3c091ce5<>+0(SB), Y4, Y6
+	VFMADD213PS c3d2aac5e<>+0(SB), Y4, Y6
+	VFMADD213PS c3e2aaa49<>+0(SB), Y4, Y6
+	VFMADD213PS c3efffffe<>+0(SB), Y4, Y6
+	VFMADD213PS c3f800000<>+0(SB), Y4, Y6
+	VFMADD213PS c3f800000<>+0(SB), Y4, Y6
+	VMOVAPS     Y6, Y4
+	VPSRLD      $0x01, Y5, Y6
+	VPSUBD      Y6, Y5, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VMULPS      Y6, Y4, Y4
+	VPSLLD      $0x17, Y5, Y5
+	VMULPS      Y5, Y4, Y4
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Y2, Y5
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     Y3, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3060,94 +3210,177 @@ part:
 	LEAQ        lanes<>+32(SB), SI
 	SHLQ        $0x02, AX
 	SUBQ        AX, SI
-	VMOVUPS     (SI), Y8
-	VMASKMOVPS  (DX)(BX*1), Y8, Y9
-	VORPS       c80000000<>+0(SB), Y9, Y10
-	VMAXPS      Y10, Y0, Y10
-	VMOVAPS     Y3, Y0
-	VFMADD231PS Y4, Y10, Y0
-	VSUBPS      Y3, Y0, Y3
-	VFMADD231PS Y5, Y3, Y10
-	VFMADD231PS Y6, Y3, Y10
-	VMOVAPS     Y7, Y3
-	VFMADD213PS c3c091ce5<>+0(SB), Y10, Y3
-	VFMADD213PS c3d2aac5e<>+0(SB), Y10, Y3
-	VFMADD213PS c3e2aaa49<>+0(SB), Y10, Y3
-	VFMADD213PS c3efffffe<>+0(SB), Y10, Y3
-	VFMADD213PS Y1, Y10, Y3
-	VFMADD213PS Y1, Y10, Y3
-	VMOVAPS     Y3, Y10
-	VPSRLD      $0x01, Y0, Y3
-	VPSUBD      Y3, Y0, Y0
-	VPSLLD      $0x17, Y3, Y3
-	VMULPS      Y3, Y10, Y10
-	VPSLLD      $0x17, Y0, Y0
-	VMULPS      Y0, Y10, Y10
-	VSUBPS      Y1, Y10, Y0
-	VMULPS      c3f000000<>+0(SB), Y0, Y0
-	VCMPPS      $0x16, c3eaaaaab<>+0(SB), Y10, Y1
-	VBLENDVPS   Y1, Y0, Y10, Y0
-	VANDPS      c3f800000<>+0(SB), Y1, Y1
-	VMULPS      Y0, Y0, Y3
-	VMOVUPS     cbe03d51c<>+0(SB), Y4
-	VMOVUPS     c3e0f3950<>+0(SB), Y5
-	VFMADD213PS cbdf99e39<>+0(SB), Y0, Y5
-	VFMADD231PS Y3, Y4, Y5
-	VMOVUPS     c3e0f6a29<>+0(SB), Y4
-	VFMADD213PS cbe2ace17<>+0(SB), Y0, Y4
-	VFMADD231PS Y3, Y5, Y4
-	VMOVUPS     c3e4ce82e<>+0(SB), Y5
-	VFMADD213PS cbe7fff7d<>+0(SB), Y0, Y5
-	VFMADD231PS Y3, Y4, Y5
-	VMOVUPS     c3eaaaa83<>+0(SB), Y4
-	VFMADD213PS cbf000000<>+0(SB), Y0, Y4
-	VFMADD231PS Y3, Y5, Y4
-	VFMADD213PS Y0, Y3, Y4
-	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     (SI), Y2
+	VMASKMOVPS  (DX)(BX*1), Y2, Y3
+	VANDPS      c7fffffff<>+0(SB), Y3, Y4
+	VMINPS      Y4, Y0, Y4
+	VMOVUPS     c3ef2b021<>+0(SB), Y0
+	VMOVAPS     Y1, Y1
+	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y0
+	VFMADD231PS Y0, Y4, Y1
+	VPERMPS     softplusa<>+0(SB), Y1, Y0
+	VSUBPS      Y0, Y4, Y0
+	VPERMPS     softplusk<>+0(SB), Y1, Y4
+	VPERMPS     softplusj<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplusi<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplush<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplusg<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplusf<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softpluse<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplusd<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplusc<>+0(SB), Y1, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VPERMPS     softplusb<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y0, Y4
+	VORPS       c80000000<>+0(SB), Y3, Y0
+	VMOVUPS     cc2d10000<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y0
+	VMOVUPS     c4b4000fe<>+0(SB), Y1
+	VFMADD231PS c3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS      c4b4000fe<>+0(SB), Y1, Y5
+	VFMADD231PS cbf317200<>+0(SB), Y5, Y0
+	VFMADD231PS cb5bfbe8e<>+0(SB), Y5, Y0
+	VMOVUPS     c3ab520b6<>+0(SB), Y5
+	VFMADD213PS c3c091ce5<>+0(SB), Y0, Y5
+	VFMADD213PS c3d2aac5e<>+0(SB), Y0, Y5
+	VFMADD213PS c3e2aaa49<>+0(SB), Y0, Y5
+	VFMADD213PS c3efffffe<>+0(SB), Y0, Y5
+	VFMADD213PS c3f800000<>+0(SB), Y0, Y5
+	VFMADD213PS c3f800000<>+0(SB), Y0, Y5
+	VMOVAPS     Y5, Y0
+	VPSRLD      $0x01, Y1, Y5
+	VPSUBD      Y5, Y1, Y1
+	VPSLLD      $0x17, Y5, Y5
+	VMULPS      Y5, Y0, Y0
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Y3, Y1
+	VBLENDVPS   Y1, Y0, Y4, Y4
 	VXORPS      Y0, Y0, Y0
-	VMAXPS      Y9, Y0, Y9
-	VADDPS      Y9, Y4, Y4
-	VMASKMOVPS  Y4, Y8, (CX)(BX*1)
+	VMAXPS      Y3, Y0, Y3
+	VADDPS      Y3, Y4, Y4
+	VMASKMOVPS  Y4, Y2, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-DATA c3f000000<>+4(SB)/4, $0x3f000000
-DATA c3f000000<>+8(SB)/4, $0x3f000000
-DATA c3f000000<>+12(SB)/4, $0x3f000000
-DATA c3f000000<>+16(SB)/4, $0x3f000000
-DATA c3f000000<>+20(SB)/4, $0x3f000000
-DATA c3f000000<>+24(SB)/4, $0x3f000000
-DATA c3f000000<>+28(SB)/4, $0x3f000000
-DATA c3f000000<>+32(SB)/4, $0x3f000000
-DATA c3f000000<>+36(SB)/4, $0x3f000000
-DATA c3f000000<>+40(SB)/4, $0x3f000000
-DATA c3f000000<>+44(SB)/4, $0x3f000000
-DATA c3f000000<>+48(SB)/4, $0x3f000000
-DATA c3f000000<>+52(SB)/4, $0x3f000000
-DATA c3f000000<>+56(SB)/4, $0x3f000000
-DATA c3f000000<>+60(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $64
+DATA softplusa<>+0(SB)/4, $0x3f00c000
+DATA softplusa<>+4(SB)/4, $0x4032f000
+DATA softplusa<>+8(SB)/4, $0x40a1f400
+DATA softplusa<>+12(SB)/4, $0x40e3ec00
+DATA softplusa<>+16(SB)/4, $0x4115d600
+DATA softplusa<>+20(SB)/4, $0x4139a200
+DATA softplusa<>+24(SB)/4, $0x41645200
+DATA softplusa<>+28(SB)/4, $0x4187e300
+GLOBL softplusa<>(SB), RODATA|NOPTR, $32
 
-DATA c3eaaaaab<>+0(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+4(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+8(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+12(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+16(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+20(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+24(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+28(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+32(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+36(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+40(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+44(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+48(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+52(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+56(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+60(SB)/4, $0x3eaaaaab
-GLOBL c3eaaaaab<>(SB), RODATA|NOPTR, $64
+DATA softplusb<>+0(SB)/4, $0x3ef22960
+DATA softplusb<>+4(SB)/4, $0x3d72c36c
+DATA softplusb<>+8(SB)/4, $0x3bcf0f82
+DATA softplusb<>+12(SB)/4, $0x3a5362e7
+DATA softplusb<>+16(SB)/4, $0x38b3b3cd
+DATA softplusb<>+20(SB)/4, $0x37197737
+DATA softplusb<>+24(SB)/4, $0x352a6455
+DATA softplusb<>+28(SB)/4, $0x3334583d
+GLOBL softplusb<>(SB), RODATA|NOPTR, $32
+
+DATA softplusc<>+0(SB)/4, $0xbec0f2cd
+DATA softplusc<>+4(SB)/4, $0xbd6bb595
+DATA softplusc<>+8(SB)/4, $0xbbce6862
+DATA softplusc<>+12(SB)/4, $0xba534d17
+DATA softplusc<>+16(SB)/4, $0xb8b3b1d4
+DATA softplusc<>+20(SB)/4, $0xb7197709
+DATA softplusc<>+24(SB)/4, $0xb52a6451
+DATA softplusc<>+28(SB)/4, $0xb334583d
+GLOBL softplusc<>(SB), RODATA|NOPTR, $32
+
+DATA softplusd<>+0(SB)/4, $0x3df07881
+DATA softplusd<>+4(SB)/4, $0x3cde2519
+DATA softplusd<>+8(SB)/4, $0x3b4d1b90
+DATA softplusd<>+12(SB)/4, $0x39d3217d
+DATA softplusd<>+16(SB)/4, $0x3833ade3
+DATA softplusd<>+20(SB)/4, $0x369976ae
+DATA softplusd<>+24(SB)/4, $0x34aa644a
+DATA softplusd<>+28(SB)/4, $0x32b45838
+GLOBL softplusd<>(SB), RODATA|NOPTR, $32
+
+DATA softpluse<>+0(SB)/4, $0xbc1df125
+DATA softpluse<>+4(SB)/4, $0xbc030d9f
+DATA softpluse<>+8(SB)/4, $0xba870410
+DATA softpluse<>+12(SB)/4, $0xb90c86e8
+DATA softpluse<>+16(SB)/4, $0xb76f8826
+DATA softpluse<>+20(SB)/4, $0xb5cc9d3d
+DATA softpluse<>+24(SB)/4, $0xb3e33083
+DATA softpluse<>+28(SB)/4, $0xb1f0758b
+GLOBL softpluse<>(SB), RODATA|NOPTR, $32
+
+DATA softplusf<>+0(SB)/4, $0xbb8323eb
+DATA softplusf<>+4(SB)/4, $0x3ac7da84
+DATA softplusf<>+8(SB)/4, $0x3983974a
+DATA softplusf<>+12(SB)/4, $0x380c12cb
+DATA softplusf<>+16(SB)/4, $0x366f729d
+DATA softplusf<>+20(SB)/4, $0x34cc9ac9
+DATA softplusf<>+24(SB)/4, $0x32e32fb7
+DATA softplusf<>+28(SB)/4, $0x30f079bb
+GLOBL softplusf<>(SB), RODATA|NOPTR, $32
+
+DATA softplusg<>+0(SB)/4, $0x3a6664ad
+DATA softplusg<>+4(SB)/4, $0xb911869c
+DATA softplusg<>+8(SB)/4, $0xb847e0a5
+DATA softplusg<>+12(SB)/4, $0xb6deaa43
+DATA softplusg<>+16(SB)/4, $0xb53f66d4
+DATA softplusg<>+20(SB)/4, $0xb3a3b021
+DATA softplusg<>+24(SB)/4, $0xb1b5b2ea
+DATA softplusg<>+28(SB)/4, $0xafc053d6
+GLOBL softplusg<>(SB), RODATA|NOPTR, $32
+
+DATA softplush<>+0(SB)/4, $0x3943b90a
+DATA softplush<>+4(SB)/4, $0xb7b1406d
+DATA softplush<>+8(SB)/4, $0x36f0f6e7
+DATA softplush<>+12(SB)/4, $0x3592949a
+DATA softplush<>+16(SB)/4, $0x33ff367b
+DATA softplush<>+20(SB)/4, $0x325a5c79
+DATA softplush<>+24(SB)/4, $0x3072c76a
+DATA softplush<>+28(SB)/4, $0x2e7ef0ae
+GLOBL softplush<>(SB), RODATA|NOPTR, $32
+
+DATA softplusi<>+0(SB)/4, $0xb8b896b2
+DATA softplusi<>+4(SB)/4, $0x370ec5df
+DATA softplusi<>+8(SB)/4, $0xb52480fb
+DATA softplusi<>+12(SB)/4, $0xb4232c50
+DATA softplusi<>+16(SB)/4, $0xb29191d6
+DATA softplusi<>+20(SB)/4, $0xb0f75bb4
+DATA softplusi<>+24(SB)/4, $0xaf0bebd9
+DATA softplusi<>+28(SB)/4, $0xad1e3f0e
+GLOBL softplusi<>(SB), RODATA|NOPTR, $32
+
+DATA softplusj<>+0(SB)/4, $0xb6d56f71
+DATA softplusj<>+4(SB)/4, $0xb6ad473d
+DATA softplusj<>+8(SB)/4, $0x343a7a0b
+DATA softplusj<>+12(SB)/4, $0x329399a9
+DATA softplusj<>+16(SB)/4, $0x3102573b
+DATA softplusj<>+20(SB)/4, $0x2f743bf6
+DATA softplusj<>+24(SB)/4, $0x2d642902
+DATA softplusj<>+28(SB)/4, $0x2b222d5f
+GLOBL softplusj<>(SB), RODATA|NOPTR, $32
+
+DATA softplusk<>+0(SB)/4, $0x37a70335
+DATA softplusk<>+4(SB)/4, $0xb57af028
+DATA softplusk<>+8(SB)/4, $0x334e07b6
+DATA softplusk<>+12(SB)/4, $0xb122b247
+DATA softplusk<>+16(SB)/4, $0xafc88e6a
+DATA softplusk<>+20(SB)/4, $0xae1b080f
+DATA softplusk<>+24(SB)/4, $0xac5b7914
+DATA softplusk<>+28(SB)/4, $0xaa8ff300
+GLOBL softplusk<>(SB), RODATA|NOPTR, $32
 
 // func avx2ELU(n int, dst *float32, a *float32, positive float32, negative float32, width float32)
 // Requires: AVX, AVX2, FMA3

@@ -2957,34 +2957,24 @@ TEXT ·avx512Softplus(SB), NOSPLIT, $0-36
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
-	VMOVUPS cc2d10000<>+0(SB), Z0
-	VMOVUPS c3f800000<>+0(SB), Z1
-	VMOVUPS c3f317218<>+0(SB), Z2
-	VMOVUPS c4b4000fe<>+0(SB), Z3
-	VMOVUPS c3fb8aa3b<>+0(SB), Z4
-	VMOVUPS cbf317200<>+0(SB), Z5
-	VMOVUPS cb5bfbe8e<>+0(SB), Z6
-	VMOVUPS c3ab520b6<>+0(SB), Z7
-	VMOVUPS c3c091ce5<>+0(SB), Z8
-	VMOVUPS c3d2aac5e<>+0(SB), Z9
-	VMOVUPS c3e2aaa49<>+0(SB), Z10
-	VMOVUPS c3efffffe<>+0(SB), Z11
-	VMOVUPS cbe03d51c<>+0(SB), Z12
-	VMOVUPS c3e0f3950<>+0(SB), Z13
-	VMOVUPS cbdf99e39<>+0(SB), Z14
-	VMOVUPS c3e0f6a29<>+0(SB), Z15
-	VMOVUPS cbe2ace17<>+0(SB), Z16
-	VMOVUPS c3e4ce82e<>+0(SB), Z17
-	VMOVUPS cbe7fff7d<>+0(SB), Z18
-	VMOVUPS c3eaaaa83<>+0(SB), Z19
-	VMOVUPS cbf000000<>+0(SB), Z20
+	VMOVUPS softplusa<>+0(SB), Z0
+	VMOVUPS softplusb<>+0(SB), Z1
+	VMOVUPS softplusc<>+0(SB), Z2
+	VMOVUPS softplusd<>+0(SB), Z3
+	VMOVUPS softpluse<>+0(SB), Z4
+	VMOVUPS softplusf<>+0(SB), Z5
+	VMOVUPS softplusg<>+0(SB), Z6
+	VMOVUPS c418b3333<>+0(SB), Z7
+	VMOVUPS c4b400000<>+0(SB), Z8
+	VMOVUPS cbae04128<>+0(SB), Z9
+	VMOVUPS c3f6b851f<>+0(SB), Z10
 	XORQ    BX, BX
 
-one:
-	CMPQ       AX, $0x10
-	JLT        part
+several:
+	CMPQ       AX, $0x00000040
+	JLT        one
 	TESTQ      $0x00000fff, BX
-	JNZ        page00000001
+	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
@@ -2992,52 +2982,187 @@ one:
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
-page00000001:
-	VMOVUPS     (DX)(BX*1), Z21
-	VPORD       c80000000<>+0(SB), Z21, Z22
-	VMAXPS      Z22, Z0, Z22
-	VMOVAPS     Z3, Z23
-	VFMADD231PS Z4, Z22, Z23
-	VSUBPS      Z3, Z23, Z23
-	VFMADD231PS Z5, Z23, Z22
-	VFMADD231PS Z6, Z23, Z22
-	VMOVAPS     Z7, Z26
-	VFMADD213PS Z8, Z22, Z26
-	VFMADD213PS Z9, Z22, Z26
-	VFMADD213PS Z10, Z22, Z26
-	VFMADD213PS Z11, Z22, Z26
-	VFMADD213PS Z1, Z22, Z26
-	VFMADD213PS Z1, Z22, Z26
-	VMOVAPS     Z26, Z22
-	VSCALEFPS   Z23, Z22, Z22
-	VSUBPS      Z1, Z22, Z23
-	VMULPS      c3f000000<>+0(SB), Z23, Z23
-	VCMPPS      $0x16, c3eaaaaab<>+0(SB), Z22, K1
-	VBLENDMPS   Z23, Z22, K1, Z23
-	VMOVUPS.Z   c3f800000<>+0(SB), K1, Z22
-	VMULPS      Z23, Z23, Z26
-	VMOVAPS     Z12, Z27
-	VMOVAPS     Z13, Z28
-	VFMADD213PS Z14, Z23, Z28
-	VFMADD231PS Z26, Z27, Z28
-	VMOVAPS     Z15, Z27
-	VFMADD213PS Z16, Z23, Z27
-	VFMADD231PS Z26, Z28, Z27
-	VMOVAPS     Z17, Z28
-	VFMADD213PS Z18, Z23, Z28
-	VFMADD231PS Z26, Z27, Z28
-	VMOVAPS     Z19, Z27
-	VFMADD213PS Z20, Z23, Z27
-	VFMADD231PS Z26, Z28, Z27
-	VFMADD213PS Z23, Z26, Z27
-	VFMADD231PS Z2, Z22, Z27
-	VPXORD      Z24, Z24, Z24
-	VMAXPS      Z21, Z24, Z21
-	VADDPS      Z21, Z27, Z27
-	VMOVUPS     Z27, (CX)(BX*1)
+page:
+	VMOVUPS     (DX)(BX*1), Z11
+	VMOVUPS     64(DX)(BX*1), Z12
+	VMOVUPS     128(DX)(BX*1), Z13
+	VMOVUPS     192(DX)(BX*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc18b3333<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNE         one
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z22
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z23
+	VMOVAPS     Z8, Z24
+	VFMADD231PS Z9, Z12, Z23
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z13, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z14, Z27
+	VFMADD231PS Z15, Z11, Z22
+	VFMADD231PS Z23, Z12, Z24
+	VFMADD231PS Z25, Z13, Z26
+	VFMADD231PS Z27, Z14, Z28
+	VPERMPS     Z0, Z22, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     softplusi<>+0(SB), Z22, Z11
+	VPERMPS     Z0, Z24, Z23
+	VSUBPS      Z23, Z12, Z23
+	VPERMPS     softplusi<>+0(SB), Z24, Z12
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z13, Z25
+	VPERMPS     softplusi<>+0(SB), Z26, Z13
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z14, Z27
+	VPERMPS     softplusi<>+0(SB), Z28, Z14
+	VPERMPS     softplush<>+0(SB), Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     softplush<>+0(SB), Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     softplush<>+0(SB), Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     softplush<>+0(SB), Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z6, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z6, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z6, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z6, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z5, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z5, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z5, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z5, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z4, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z4, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z4, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z4, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z3, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z3, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z3, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z3, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z2, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z2, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z2, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z2, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z1, Z22, Z22
+	VFMADD213PS Z22, Z15, Z11
+	VPERMPS     Z1, Z24, Z15
+	VFMADD213PS Z15, Z23, Z12
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z13
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VMOVUPS     (DX)(BX*1), Z15
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z15, Z16, Z15
+	VADDPS      Z15, Z11, Z11
+	VMOVUPS     Z11, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z11
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z11, Z17, Z11
+	VADDPS      Z11, Z12, Z12
+	VMOVUPS     Z12, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z11
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z11, Z18, Z11
+	VADDPS      Z11, Z13, Z13
+	VMOVUPS     Z13, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z11
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z11, Z19, Z11
+	VADDPS      Z11, Z14, Z14
+	VMOVUPS     Z14, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         several
+
+one:
+	CMPQ        AX, $0x10
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z9, Z12, Z13
+	VFMADD231PS Z13, Z12, Z14
+	VPERMPS     Z0, Z14, Z13
+	VSUBPS      Z13, Z12, Z13
+	VPERMPS     softplusi<>+0(SB), Z14, Z12
+	VPERMPS     softplush<>+0(SB), Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z6, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z5, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z4, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z3, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z2, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z13, Z12
+	VPORD       c80000000<>+0(SB), Z11, Z13
+	VMOVUPS     cc2d10000<>+0(SB), Z14
+	VMAXPS      Z13, Z14, Z13
+	VMOVUPS     c4b4000fe<>+0(SB), Z14
+	VFMADD231PS c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS      c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS     c3ab520b6<>+0(SB), Z15
+	VFMADD213PS c3c091ce5<>+0(SB), Z13, Z15
+	VFMADD213PS c3d2aac5e<>+0(SB), Z13, Z15
+	VFMADD213PS c3e2aaa49<>+0(SB), Z13, Z15
+	VFMADD213PS c3efffffe<>+0(SB), Z13, Z15
+	VFMADD213PS c3f800000<>+0(SB), Z13, Z15
+	VFMADD213PS c3f800000<>+0(SB), Z13, Z15
+	VMOVAPS     Z15, Z13
+	VSCALEFPS   Z14, Z13, Z13
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Z11, K1
+	VMOVAPS     Z13, K1, Z12
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z11, Z20, Z11
+	VADDPS      Z11, Z12, Z12
+	VMOVUPS     Z12, (CX)(BX*1)
 	ADDQ        $0x40, BX
 	SUBQ        $0x10, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -3045,88 +3170,219 @@ part:
 	MOVL        $0x0000ffff, SI
 	BZHIL       AX, SI, SI
 	KMOVW       SI, K1
-	VMOVUPS.Z   (DX)(BX*1), K1, Z21
-	VPORD       c80000000<>+0(SB), Z21, Z22
-	VMAXPS      Z22, Z0, Z22
-	VMOVAPS     Z3, Z0
-	VFMADD231PS Z4, Z22, Z0
-	VSUBPS      Z3, Z0, Z0
-	VFMADD231PS Z5, Z0, Z22
-	VFMADD231PS Z6, Z0, Z22
-	VMOVAPS     Z7, Z3
-	VFMADD213PS Z8, Z22, Z3
-	VFMADD213PS Z9, Z22, Z3
-	VFMADD213PS Z10, Z22, Z3
-	VFMADD213PS Z11, Z22, Z3
-	VFMADD213PS Z1, Z22, Z3
-	VFMADD213PS Z1, Z22, Z3
-	VMOVAPS     Z3, Z22
-	VSCALEFPS   Z0, Z22, Z22
-	VSUBPS      Z1, Z22, Z0
-	VMULPS      c3f000000<>+0(SB), Z0, Z0
-	VCMPPS      $0x16, c3eaaaaab<>+0(SB), Z22, K2
-	VBLENDMPS   Z0, Z22, K2, Z0
-	VMOVUPS.Z   c3f800000<>+0(SB), K2, Z1
-	VMULPS      Z0, Z0, Z3
-	VMOVAPS     Z12, Z4
-	VMOVAPS     Z13, Z5
-	VFMADD213PS Z14, Z0, Z5
-	VFMADD231PS Z3, Z4, Z5
-	VMOVAPS     Z15, Z4
-	VFMADD213PS Z16, Z0, Z4
-	VFMADD231PS Z3, Z5, Z4
-	VMOVAPS     Z17, Z5
-	VFMADD213PS Z18, Z0, Z5
-	VFMADD231PS Z3, Z4, Z5
-	VMOVAPS     Z19, Z4
-	VFMADD213PS Z20, Z0, Z4
-	VFMADD231PS Z3, Z5, Z4
-	VFMADD213PS Z0, Z3, Z4
-	VFMADD231PS Z2, Z1, Z4
-	VPXORD      Z25, Z25, Z25
-	VMAXPS      Z21, Z25, Z21
-	VADDPS      Z21, Z4, Z4
-	VMOVUPS     Z4, K1, (CX)(BX*1)
+	VMOVUPS.Z   (DX)(BX*1), K1, Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z7
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z9, Z12, Z7
+	VFMADD231PS Z7, Z12, Z8
+	VPERMPS     Z0, Z8, Z0
+	VSUBPS      Z0, Z12, Z0
+	VPERMPS     softplusi<>+0(SB), Z8, Z7
+	VPERMPS     softplush<>+0(SB), Z8, Z9
+	VFMADD213PS Z9, Z0, Z7
+	VPERMPS     Z6, Z8, Z6
+	VFMADD213PS Z6, Z0, Z7
+	VPERMPS     Z5, Z8, Z5
+	VFMADD213PS Z5, Z0, Z7
+	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z7
+	VPERMPS     Z3, Z8, Z3
+	VFMADD213PS Z3, Z0, Z7
+	VPERMPS     Z2, Z8, Z2
+	VFMADD213PS Z2, Z0, Z7
+	VPERMPS     Z1, Z8, Z1
+	VFMADD213PS Z1, Z0, Z7
+	VPORD       c80000000<>+0(SB), Z11, Z0
+	VMOVUPS     cc2d10000<>+0(SB), Z1
+	VMAXPS      Z0, Z1, Z0
+	VMOVUPS     c4b4000fe<>+0(SB), Z1
+	VFMADD231PS c3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS      c4b4000fe<>+0(SB), Z1, Z1
+	VFMADD231PS cbf317200<>+0(SB), Z1, Z0
+	VFMADD231PS cb5bfbe8e<>+0(SB), Z1, Z0
+	VMOVUPS     c3ab520b6<>+0(SB), Z2
+	VFMADD213PS c3c091ce5<>+0(SB), Z0, Z2
+	VFMADD213PS c3d2aac5e<>+0(SB), Z0, Z2
+	VFMADD213PS c3e2aaa49<>+0(SB), Z0, Z2
+	VFMADD213PS c3efffffe<>+0(SB), Z0, Z2
+	VFMADD213PS c3f800000<>+0(SB), Z0, Z2
+	VFMADD213PS c3f800000<>+0(SB), Z0, Z2
+	VMOVAPS     Z2, Z0
+	VSCALEFPS   Z1, Z0, Z0
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS     Z0, K2, Z7
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z11, Z21, Z11
+	VADDPS      Z11, Z7, Z7
+	VMOVUPS     Z7, K1, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-DATA c3f000000<>+4(SB)/4, $0x3f000000
-DATA c3f000000<>+8(SB)/4, $0x3f000000
-DATA c3f000000<>+12(SB)/4, $0x3f000000
-DATA c3f000000<>+16(SB)/4, $0x3f000000
-DATA c3f000000<>+20(SB)/4, $0x3f000000
-DATA c3f000000<>+24(SB)/4, $0x3f000000
-DATA c3f000000<>+28(SB)/4, $0x3f000000
-DATA c3f000000<>+32(SB)/4, $0x3f000000
-DATA c3f000000<>+36(SB)/4, $0x3f000000
-DATA c3f000000<>+40(SB)/4, $0x3f000000
-DATA c3f000000<>+44(SB)/4, $0x3f000000
-DATA c3f000000<>+48(SB)/4, $0x3f000000
-DATA c3f000000<>+52(SB)/4, $0x3f000000
-DATA c3f000000<>+56(SB)/4, $0x3f000000
-DATA c3f000000<>+60(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $64
+DATA softplusa<>+0(SB)/4, $0x3eae8000
+DATA softplusa<>+4(SB)/4, $0x3f8eb000
+DATA softplusa<>+8(SB)/4, $0x4018b000
+DATA softplusa<>+12(SB)/4, $0x40516000
+DATA softplusa<>+16(SB)/4, $0x40954000
+DATA softplusa<>+20(SB)/4, $0x40afcc00
+DATA softplusa<>+24(SB)/4, $0x40d93800
+DATA softplusa<>+28(SB)/4, $0x40f87400
+DATA softplusa<>+32(SB)/4, $0x410ea200
+DATA softplusa<>+36(SB)/4, $0x41230c00
+DATA softplusa<>+40(SB)/4, $0x4131dc00
+DATA softplusa<>+44(SB)/4, $0x41461200
+DATA softplusa<>+48(SB)/4, $0x415b2a00
+DATA softplusa<>+52(SB)/4, $0x41679400
+DATA softplusa<>+56(SB)/4, $0x417d2c00
+DATA softplusa<>+60(SB)/4, $0x41893400
+GLOBL softplusa<>(SB), RODATA|NOPTR, $64
 
-DATA c3eaaaaab<>+0(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+4(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+8(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+12(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+16(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+20(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+24(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+28(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+32(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+36(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+40(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+44(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+48(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+52(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+56(SB)/4, $0x3eaaaaab
-DATA c3eaaaaab<>+60(SB)/4, $0x3eaaaaab
-GLOBL c3eaaaaab<>(SB), RODATA|NOPTR, $64
+DATA softplusb<>+0(SB)/4, $0x3f098518
+DATA softplusb<>+4(SB)/4, $0x3e913d95
+DATA softplusb<>+8(SB)/4, $0x3db448f7
+DATA softplusb<>+12(SB)/4, $0x3d189102
+DATA softplusb<>+16(SB)/4, $0x3c19beff
+DATA softplusb<>+20(SB)/4, $0x3b867de0
+DATA softplusb<>+24(SB)/4, $0x3a93a6b6
+DATA softplusb<>+28(SB)/4, $0x39de9c4f
+DATA softplusb<>+32(SB)/4, $0x390cf054
+DATA softplusb<>+36(SB)/4, $0x381d665e
+DATA softplusb<>+40(SB)/4, $0x377976be
+DATA softplusb<>+44(SB)/4, $0x368d12e2
+DATA softplusb<>+48(SB)/4, $0x3596fdaa
+DATA softplusb<>+52(SB)/4, $0x350b0080
+DATA softplusb<>+56(SB)/4, $0x3410322a
+DATA softplusb<>+60(SB)/4, $0x3318fb59
+GLOBL softplusb<>(SB), RODATA|NOPTR, $64
+
+DATA softplusc<>+0(SB)/4, $0xbed4cadd
+DATA softplusc<>+4(SB)/4, $0xbe7cea32
+DATA softplusc<>+8(SB)/4, $0xbdac93de
+DATA softplusc<>+12(SB)/4, $0xbd15c290
+DATA softplusc<>+16(SB)/4, $0xbc1906e7
+DATA softplusc<>+20(SB)/4, $0xbb863751
+DATA softplusc<>+24(SB)/4, $0xba93916e
+DATA softplusc<>+28(SB)/4, $0xb9de9036
+DATA softplusc<>+32(SB)/4, $0xb90cede7
+DATA softplusc<>+36(SB)/4, $0xb81d659c
+DATA softplusc<>+40(SB)/4, $0xb7797645
+DATA softplusc<>+44(SB)/4, $0xb68d12ce
+DATA softplusc<>+48(SB)/4, $0xb596fda5
+DATA softplusc<>+52(SB)/4, $0xb50b007e
+DATA softplusc<>+56(SB)/4, $0xb4103229
+DATA softplusc<>+60(SB)/4, $0xb318fb59
+GLOBL softplusc<>(SB), RODATA|NOPTR, $64
+
+DATA softplusd<>+0(SB)/4, $0x3df8b51c
+DATA softplusd<>+4(SB)/4, $0x3dbe72bf
+DATA softplusd<>+8(SB)/4, $0x3d1e08fd
+DATA softplusd<>+12(SB)/4, $0x3c9048ce
+DATA softplusd<>+16(SB)/4, $0x3b979902
+DATA softplusd<>+20(SB)/4, $0x3b05aa97
+DATA softplusd<>+24(SB)/4, $0x3a1366e5
+DATA softplusd<>+28(SB)/4, $0x395e7809
+DATA softplusd<>+32(SB)/4, $0x388ce90f
+DATA softplusd<>+36(SB)/4, $0x379d6418
+DATA softplusd<>+40(SB)/4, $0x36f97554
+DATA softplusd<>+44(SB)/4, $0x360d12a6
+DATA softplusd<>+48(SB)/4, $0x3516fd9a
+DATA softplusd<>+52(SB)/4, $0x348b007a
+DATA softplusd<>+56(SB)/4, $0x33903228
+DATA softplusd<>+60(SB)/4, $0x3298fb57
+GLOBL softplusd<>(SB), RODATA|NOPTR, $64
+
+DATA softpluse<>+0(SB)/4, $0xbbdfe262
+DATA softpluse<>+4(SB)/4, $0xbc807eb5
+DATA softpluse<>+8(SB)/4, $0xbc2f3345
+DATA softpluse<>+12(SB)/4, $0xbbb25014
+DATA softpluse<>+16(SB)/4, $0xbac65a99
+DATA softpluse<>+20(SB)/4, $0xba30c2ce
+DATA softpluse<>+24(SB)/4, $0xb94417eb
+DATA softpluse<>+28(SB)/4, $0xb8942fdf
+DATA softpluse<>+32(SB)/4, $0xb7bbd4b9
+DATA softpluse<>+36(SB)/4, $0xb6d1d725
+DATA softpluse<>+40(SB)/4, $0xb6264ccd
+DATA softpluse<>+44(SB)/4, $0xb53c18fd
+DATA softpluse<>+48(SB)/4, $0xb4495146
+DATA softpluse<>+52(SB)/4, $0xb3b9559b
+DATA softpluse<>+56(SB)/4, $0xb2c0433f
+DATA softpluse<>+60(SB)/4, $0xb1cbf960
+GLOBL softpluse<>(SB), RODATA|NOPTR, $64
+
+DATA softplusf<>+0(SB)/4, $0xbb97a6c0
+DATA softplusf<>+4(SB)/4, $0xba6bcba0
+DATA softplusf<>+8(SB)/4, $0x3ae24fd6
+DATA softplusf<>+12(SB)/4, $0x3a97bb42
+DATA softplusf<>+16(SB)/4, $0x39bee882
+DATA softplusf<>+20(SB)/4, $0x392dd9fc
+DATA softplusf<>+24(SB)/4, $0x3843374a
+DATA softplusf<>+28(SB)/4, $0x3793ed77
+DATA softplusf<>+32(SB)/4, $0x36bbb8e3
+DATA softplusf<>+36(SB)/4, $0x35d1d097
+DATA softplusf<>+40(SB)/4, $0x35264818
+DATA softplusf<>+44(SB)/4, $0x343c18b7
+DATA softplusf<>+48(SB)/4, $0x3349562f
+DATA softplusf<>+52(SB)/4, $0x32b953e7
+DATA softplusf<>+56(SB)/4, $0x31c042b2
+DATA softplusf<>+60(SB)/4, $0x30cbff11
+GLOBL softplusf<>(SB), RODATA|NOPTR, $64
+
+DATA softplusg<>+0(SB)/4, $0x3a2c82be
+DATA softplusg<>+4(SB)/4, $0x3a7d3564
+DATA softplusg<>+8(SB)/4, $0xb8285d48
+DATA softplusg<>+12(SB)/4, $0xb9247201
+DATA softplusg<>+16(SB)/4, $0xb88d1d1e
+DATA softplusg<>+20(SB)/4, $0xb806916c
+DATA softplusg<>+24(SB)/4, $0xb71aa96f
+DATA softplusg<>+28(SB)/4, $0xb66bcd46
+DATA softplusg<>+32(SB)/4, $0xb595e72a
+DATA softplusg<>+36(SB)/4, $0xb4a79561
+DATA softplusg<>+40(SB)/4, $0xb4050e56
+DATA softplusg<>+44(SB)/4, $0xb3163670
+DATA softplusg<>+48(SB)/4, $0xb22171a0
+DATA softplusg<>+52(SB)/4, $0xb1946680
+DATA softplusg<>+56(SB)/4, $0xb0999a7a
+DATA softplusg<>+60(SB)/4, $0xafa369eb
+GLOBL softplusg<>(SB), RODATA|NOPTR, $64
+
+DATA softplush<>+0(SB)/4, $0x39917d8b
+DATA softplush<>+4(SB)/4, $0xb8d7724e
+DATA softplush<>+8(SB)/4, $0xb8881642
+DATA softplush<>+12(SB)/4, $0x368018ea
+DATA softplush<>+16(SB)/4, $0x371e1215
+DATA softplush<>+20(SB)/4, $0x36a873e2
+DATA softplush<>+24(SB)/4, $0x35c9d9ee
+DATA softplush<>+28(SB)/4, $0x351da6fe
+DATA softplush<>+32(SB)/4, $0x34493603
+DATA softplush<>+36(SB)/4, $0x335ee1d3
+DATA softplush<>+40(SB)/4, $0x32b3200c
+DATA softplush<>+44(SB)/4, $0x31c903bd
+DATA softplush<>+48(SB)/4, $0x30cc0e67
+DATA softplush<>+52(SB)/4, $0x30476770
+DATA softplush<>+56(SB)/4, $0x2f4de588
+DATA softplush<>+60(SB)/4, $0x2e507a7f
+GLOBL softplush<>(SB), RODATA|NOPTR, $64
+
+DATA softplusi<>+0(SB)/4, $0xb8694c83
+DATA softplusi<>+4(SB)/4, $0xb8342777
+DATA softplusi<>+8(SB)/4, $0x37a9a920
+DATA softplusi<>+12(SB)/4, $0x36843c4e
+DATA softplusi<>+16(SB)/4, $0xb556e297
+DATA softplusi<>+20(SB)/4, $0xb51b508c
+DATA softplusi<>+24(SB)/4, $0xb4815437
+DATA softplusi<>+28(SB)/4, $0xb3b75255
+DATA softplusi<>+32(SB)/4, $0xb2f562df
+DATA softplusi<>+36(SB)/4, $0xb2183635
+DATA softplusi<>+40(SB)/4, $0xb1486969
+DATA softplusi<>+44(SB)/4, $0xb086b229
+DATA softplusi<>+48(SB)/4, $0xafa93545
+DATA softplusi<>+52(SB)/4, $0xaed1d9c3
+DATA softplusi<>+56(SB)/4, $0xae064830
+DATA softplusi<>+60(SB)/4, $0xad28bfcd
+GLOBL softplusi<>(SB), RODATA|NOPTR, $64
 
 // func avx512ELU(n int, dst *float32, a *float32, positive float32, negative float32, width float32)
 // Requires: AVX, AVX512F, BMI2

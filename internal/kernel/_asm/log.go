@@ -1,6 +1,6 @@
 package main
 
-// log and softplus. x = 2^k (1 + f) with 1 + f between 2/3 and 4/3; log(1+f) = f + f² R(f) with a polynomial of degree 8, minimax in relative error
+// log, softplus in pieces, and the exponential units. x = 2^k (1 + f) with 1 + f between 2/3 and 4/3; log(1+f) = f + f² R(f) with a polynomial of degree 8, minimax in relative error
 // (4.7e-9).
 
 import (
@@ -92,32 +92,19 @@ func (t *target) logarithm() {
 		p.store(r, c.dst)
 	})
 
-	// max(x, 0) + log(1+e) with e = exp(-|x|), where log(1+e) is ln 2 + log(1 + (e-1)/2) for e above 1/3.
-	t.loop("Softplus", "dst[i] = log(1+exp(a[i]))", 1, func(c *loopCode) {
-		ns = t.numbers(22, expLow, 1, math.Ln2).holdExp().hold(logR...)
-	}, func(c *loopCode, p place) {
-		x := p.load(c.a)
+	// max(x, 0) + log(1+exp(-|x|)), of which beyond the bound exp(-|x|) remains.
+	soft := t.shortcut("softplus", shortcut{pieces: softplusPieces16, high: 17.4, square: -0.00171092615, linear: 0.92},
+		shortcut{pieces: softplusPieces8, high: 17.4, square: -0.00250231206, linear: 0.474})
+	soft.loop("Softplus", "dst[i] = log(1+exp(a[i]))", func(c *loopCode, x Register) Register {
 		e := t.signed(x)
-		ns.exp(e, false)
-		f, k := t.vec(), t.vec()
-		VSUBPS(ns.of(1), e, f)
-		VMULPS(number(0.5), f, f)
-		if t.wide() {
-			large := K()
-			VCMPPS(U8(notLessEqual), number(1./3), e, large)
-			VBLENDMPS(f, e, large, f)
-			VMOVUPS_Z(number(1), large, k)
-		} else {
-			VCMPPS(U8(notLessEqual), number(1./3), e, k)
-			VBLENDVPS(k, f, e, f)
-			VANDPS(number(1), k, k)
-		}
-		r := ns.logOf(k, f)
+		soft.ns.exp(e, false)
+		return e
+	}, func(x, r Register) Register {
 		zero := t.vec()
 		t.zero(zero)
-		VMAXPS(x, zero, x)
+		VMAXPS(x, zero, x) // x where that is NaN
 		VADDPS(x, r, r)
-		p.store(r, c.dst)
+		return r
 	})
 
 	t.exponentialUnit()
