@@ -2569,20 +2569,14 @@ TEXT ·avx2Log(SB), NOSPLIT, $0-36
 	MOVQ    a+16(FP), DX
 	MOVQ    b+24(FP), BX
 	VMOVUPS c3f800000<>+0(SB), Y0
-	VMOVUPS c00800000<>+0(SB), Y1
-	VMOVUPS c3f317218<>+0(SB), Y2
-	VMOVUPS cbe03d51c<>+0(SB), Y3
-	VMOVUPS c3e0f3950<>+0(SB), Y4
-	VMOVUPS cbdf99e39<>+0(SB), Y5
-	VMOVUPS c3e0f6a29<>+0(SB), Y6
-	VMOVUPS cbe2ace17<>+0(SB), Y7
+	VMOVUPS c3d5de191<>+0(SB), Y1
 	XORQ    BX, BX
 
-one:
-	CMPQ       AX, $0x08
-	JLT        part
+several:
+	CMPQ       AX, $0x00000020
+	JLT        one
 	TESTQ      $0x00000fff, BX
-	JNZ        page00000001
+	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
@@ -2590,49 +2584,138 @@ one:
 	ANDQ       $-4096, SI
 	PREFETCHT0 (SI)
 
-page00000001:
-	VMOVUPS     (DX)(BX*1), Y8
-	VMOVAPS     Y8, Y9
-	VCMPPS      $0x01, Y1, Y8, Y10
-	VMULPS      c4b000000<>+0(SB), Y8, Y11
-	VBLENDVPS   Y10, Y11, Y9, Y9
-	VANDPS      c41b80000<>+0(SB), Y10, Y10
-	VPSUBD      c3f2aaaab<>+0(SB), Y9, Y11
-	VPSRAD      $0x17, Y11, Y11
-	VPSLLD      $0x17, Y11, Y12
-	VPSUBD      Y12, Y9, Y9
+page:
+	VMOVUPS     (DX)(BX*1), Y2
+	VMOVUPS     32(DX)(BX*1), Y3
+	VMOVUPS     64(DX)(BX*1), Y4
+	VMOVUPS     96(DX)(BX*1), Y5
+	VPSUBD      c00800000<>+0(SB), Y2, Y6
+	VPSUBD      c00800000<>+0(SB), Y3, Y7
+	VPMAXUD     Y6, Y7, Y6
+	VPSUBD      c00800000<>+0(SB), Y4, Y7
+	VPMAXUD     Y6, Y7, Y6
+	VPSUBD      c00800000<>+0(SB), Y5, Y7
+	VPMAXUD     Y6, Y7, Y6
+	VPMAXUD     c7effffff<>+0(SB), Y6, Y6
+	VPCMPEQD    c7effffff<>+0(SB), Y6, Y6
+	VMOVMSKPS   Y6, SI
+	CMPL        SI, $0xff
+	JNE         one
+	VPSUBD      c3f400000<>+0(SB), Y2, Y6
+	VPSUBD      c3f400000<>+0(SB), Y3, Y8
+	VPSUBD      c3f400000<>+0(SB), Y4, Y10
+	VPSUBD      c3f400000<>+0(SB), Y5, Y12
+	VPSRAD      $0x17, Y6, Y6
+	VPSRAD      $0x17, Y8, Y8
+	VPSRAD      $0x17, Y10, Y10
+	VPSRAD      $0x17, Y12, Y12
+	VPSLLD      $0x17, Y6, Y7
+	VPSLLD      $0x17, Y8, Y9
+	VPSLLD      $0x17, Y10, Y11
+	VPSLLD      $0x17, Y12, Y13
+	VPSUBD      Y7, Y2, Y7
+	VPSUBD      Y9, Y3, Y9
+	VPSUBD      Y11, Y4, Y11
+	VPSUBD      Y13, Y5, Y13
+	VSUBPS      Y0, Y7, Y7
+	VCVTDQ2PS   Y6, Y6
 	VSUBPS      Y0, Y9, Y9
-	VCVTDQ2PS   Y11, Y11
-	VSUBPS      Y10, Y11, Y11
-	VMULPS      Y9, Y9, Y10
-	VMOVAPS     Y3, Y12
-	VMOVAPS     Y4, Y13
-	VFMADD213PS Y5, Y9, Y13
-	VFMADD231PS Y10, Y12, Y13
-	VMOVAPS     Y6, Y12
-	VFMADD213PS Y7, Y9, Y12
-	VFMADD231PS Y10, Y13, Y12
-	VMOVUPS     c3e4ce82e<>+0(SB), Y13
-	VFMADD213PS cbe7fff7d<>+0(SB), Y9, Y13
-	VFMADD231PS Y10, Y12, Y13
-	VMOVUPS     c3eaaaa83<>+0(SB), Y12
-	VFMADD213PS cbf000000<>+0(SB), Y9, Y12
-	VFMADD231PS Y10, Y13, Y12
-	VFMADD213PS Y9, Y10, Y12
-	VFMADD231PS Y2, Y11, Y12
-	VCMPPS      $0x05, c7f800000<>+0(SB), Y8, Y9
-	VBLENDVPS   Y9, Y8, Y12, Y12
-	VMOVUPS     c7fc00000<>+0(SB), Y9
-	VXORPS      Y10, Y10, Y10
-	VCMPPS      $0x01, Y10, Y8, Y11
-	VBLENDVPS   Y11, Y9, Y12, Y12
-	VMOVUPS     cff800000<>+0(SB), Y9
-	VCMPPS      $0x00, Y10, Y8, Y8
-	VBLENDVPS   Y8, Y9, Y12, Y12
-	VMOVUPS     Y12, (CX)(BX*1)
+	VCVTDQ2PS   Y8, Y8
+	VSUBPS      Y0, Y11, Y11
+	VCVTDQ2PS   Y10, Y10
+	VSUBPS      Y0, Y13, Y13
+	VCVTDQ2PS   Y12, Y12
+	VMOVAPS     Y1, Y2
+	VFMADD213PS cbdf735a4<>+0(SB), Y7, Y2
+	VMOVAPS     Y1, Y3
+	VFMADD213PS cbdf735a4<>+0(SB), Y9, Y3
+	VMOVAPS     Y1, Y4
+	VFMADD213PS cbdf735a4<>+0(SB), Y11, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD213PS cbdf735a4<>+0(SB), Y13, Y5
+	VFMADD213PS c3e196f70<>+0(SB), Y7, Y2
+	VFMADD213PS c3e196f70<>+0(SB), Y9, Y3
+	VFMADD213PS c3e196f70<>+0(SB), Y11, Y4
+	VFMADD213PS c3e196f70<>+0(SB), Y13, Y5
+	VFMADD213PS cbe2c428e<>+0(SB), Y7, Y2
+	VFMADD213PS cbe2c428e<>+0(SB), Y9, Y3
+	VFMADD213PS cbe2c428e<>+0(SB), Y11, Y4
+	VFMADD213PS cbe2c428e<>+0(SB), Y13, Y5
+	VFMADD213PS c3e4c90ae<>+0(SB), Y7, Y2
+	VFMADD213PS c3e4c90ae<>+0(SB), Y9, Y3
+	VFMADD213PS c3e4c90ae<>+0(SB), Y11, Y4
+	VFMADD213PS c3e4c90ae<>+0(SB), Y13, Y5
+	VFMADD213PS cbe7feeeb<>+0(SB), Y7, Y2
+	VFMADD213PS cbe7feeeb<>+0(SB), Y9, Y3
+	VFMADD213PS cbe7feeeb<>+0(SB), Y11, Y4
+	VFMADD213PS cbe7feeeb<>+0(SB), Y13, Y5
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y7, Y2
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y9, Y3
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y11, Y4
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y13, Y5
+	VFMADD213PS cbf00000a<>+0(SB), Y7, Y2
+	VFMADD213PS cbf00000a<>+0(SB), Y9, Y3
+	VFMADD213PS cbf00000a<>+0(SB), Y11, Y4
+	VFMADD213PS cbf00000a<>+0(SB), Y13, Y5
+	VMULPS      Y7, Y2, Y2
+	VMULPS      Y9, Y3, Y3
+	VMULPS      Y11, Y4, Y4
+	VMULPS      Y13, Y5, Y5
+	VFMADD213PS Y7, Y7, Y2
+	VFMADD213PS Y9, Y9, Y3
+	VFMADD213PS Y11, Y11, Y4
+	VFMADD213PS Y13, Y13, Y5
+	VFMADD231PS c3f317218<>+0(SB), Y6, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
+	VFMADD231PS c3f317218<>+0(SB), Y8, Y3
+	VMOVUPS     Y3, 32(CX)(BX*1)
+	VFMADD231PS c3f317218<>+0(SB), Y10, Y4
+	VMOVUPS     Y4, 64(CX)(BX*1)
+	VFMADD231PS c3f317218<>+0(SB), Y12, Y5
+	VMOVUPS     Y5, 96(CX)(BX*1)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000020, AX
+	JMP         several
+
+one:
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Y2
+	VCMPPS      $0x01, c00800000<>+0(SB), Y2, Y4
+	VMULPS      c4b000000<>+0(SB), Y2, Y3
+	VBLENDVPS   Y4, Y3, Y2, Y3
+	VANDPS      c41b80000<>+0(SB), Y4, Y4
+	VPSUBD      c3f400000<>+0(SB), Y3, Y5
+	VPSRAD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y5, Y6
+	VPSUBD      Y6, Y3, Y6
+	VSUBPS      Y0, Y6, Y6
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVAPS     Y1, Y3
+	VFMADD213PS cbdf735a4<>+0(SB), Y6, Y3
+	VFMADD213PS c3e196f70<>+0(SB), Y6, Y3
+	VFMADD213PS cbe2c428e<>+0(SB), Y6, Y3
+	VFMADD213PS c3e4c90ae<>+0(SB), Y6, Y3
+	VFMADD213PS cbe7feeeb<>+0(SB), Y6, Y3
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y6, Y3
+	VFMADD213PS cbf00000a<>+0(SB), Y6, Y3
+	VMULPS      Y6, Y3, Y3
+	VFMADD213PS Y6, Y6, Y3
+	VFMADD231PS c3f317218<>+0(SB), Y5, Y3
+	VCMPPS      $0x05, c7f800000<>+0(SB), Y2, Y4
+	VBLENDVPS   Y4, Y2, Y3, Y3
+	VMOVUPS     c7fc00000<>+0(SB), Y4
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x01, Y5, Y2, Y6
+	VBLENDVPS   Y6, Y4, Y3, Y3
+	VMOVUPS     cff800000<>+0(SB), Y4
+	VCMPPS      $0x00, Y5, Y2, Y2
+	VBLENDVPS   Y2, Y4, Y3, Y3
+	VMOVUPS     Y3, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
-	JMP         one
+	JMP         several
 
 part:
 	TESTQ       AX, AX
@@ -2640,50 +2723,62 @@ part:
 	LEAQ        lanes<>+32(SB), SI
 	SHLQ        $0x02, AX
 	SUBQ        AX, SI
-	VMOVUPS     (SI), Y8
-	VMASKMOVPS  (DX)(BX*1), Y8, Y9
-	VMOVAPS     Y9, Y10
-	VCMPPS      $0x01, Y1, Y9, Y1
-	VMULPS      c4b000000<>+0(SB), Y9, Y11
-	VBLENDVPS   Y1, Y11, Y10, Y10
-	VANDPS      c41b80000<>+0(SB), Y1, Y1
-	VPSUBD      c3f2aaaab<>+0(SB), Y10, Y11
-	VPSRAD      $0x17, Y11, Y11
-	VPSLLD      $0x17, Y11, Y12
-	VPSUBD      Y12, Y10, Y10
-	VSUBPS      Y0, Y10, Y10
-	VCVTDQ2PS   Y11, Y11
-	VSUBPS      Y1, Y11, Y11
-	VMULPS      Y10, Y10, Y0
-	VMOVAPS     Y3, Y1
-	VMOVAPS     Y4, Y3
-	VFMADD213PS Y5, Y10, Y3
-	VFMADD231PS Y0, Y1, Y3
-	VMOVAPS     Y6, Y1
-	VFMADD213PS Y7, Y10, Y1
-	VFMADD231PS Y0, Y3, Y1
-	VMOVUPS     c3e4ce82e<>+0(SB), Y3
-	VFMADD213PS cbe7fff7d<>+0(SB), Y10, Y3
-	VFMADD231PS Y0, Y1, Y3
-	VMOVUPS     c3eaaaa83<>+0(SB), Y1
-	VFMADD213PS cbf000000<>+0(SB), Y10, Y1
-	VFMADD231PS Y0, Y3, Y1
-	VFMADD213PS Y10, Y0, Y1
-	VFMADD231PS Y2, Y11, Y1
-	VCMPPS      $0x05, c7f800000<>+0(SB), Y9, Y0
-	VBLENDVPS   Y0, Y9, Y1, Y1
-	VMOVUPS     c7fc00000<>+0(SB), Y0
-	VXORPS      Y2, Y2, Y2
-	VCMPPS      $0x01, Y2, Y9, Y3
-	VBLENDVPS   Y3, Y0, Y1, Y1
-	VMOVUPS     cff800000<>+0(SB), Y0
-	VCMPPS      $0x00, Y2, Y9, Y2
-	VBLENDVPS   Y2, Y0, Y1, Y1
-	VMASKMOVPS  Y1, Y8, (CX)(BX*1)
+	VMOVUPS     (SI), Y2
+	VMASKMOVPS  (DX)(BX*1), Y2, Y3
+	VCMPPS      $0x01, c00800000<>+0(SB), Y3, Y5
+	VMULPS      c4b000000<>+0(SB), Y3, Y4
+	VBLENDVPS   Y5, Y4, Y3, Y4
+	VANDPS      c41b80000<>+0(SB), Y5, Y5
+	VPSUBD      c3f400000<>+0(SB), Y4, Y6
+	VPSRAD      $0x17, Y6, Y6
+	VPSLLD      $0x17, Y6, Y7
+	VPSUBD      Y7, Y4, Y7
+	VSUBPS      Y0, Y7, Y7
+	VCVTDQ2PS   Y6, Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVAPS     Y1, Y0
+	VFMADD213PS cbdf735a4<>+0(SB), Y7, Y0
+	VFMADD213PS c3e196f70<>+0(SB), Y7, Y0
+	VFMADD213PS cbe2c428e<>+0(SB), Y7, Y0
+	VFMADD213PS c3e4c90ae<>+0(SB), Y7, Y0
+	VFMADD213PS cbe7feeeb<>+0(SB), Y7, Y0
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y7, Y0
+	VFMADD213PS cbf00000a<>+0(SB), Y7, Y0
+	VMULPS      Y7, Y0, Y0
+	VFMADD213PS Y7, Y7, Y0
+	VFMADD231PS c3f317218<>+0(SB), Y6, Y0
+	VCMPPS      $0x05, c7f800000<>+0(SB), Y3, Y1
+	VBLENDVPS   Y1, Y3, Y0, Y0
+	VMOVUPS     c7fc00000<>+0(SB), Y1
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x01, Y4, Y3, Y5
+	VBLENDVPS   Y5, Y1, Y0, Y0
+	VMOVUPS     cff800000<>+0(SB), Y1
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VBLENDVPS   Y3, Y1, Y0, Y0
+	VMASKMOVPS  Y0, Y2, (CX)(BX*1)
 
 end:
 	VZEROUPPER
 	RET
+
+DATA c3d5de191<>+0(SB)/4, $0x3d5de191
+DATA c3d5de191<>+4(SB)/4, $0x3d5de191
+DATA c3d5de191<>+8(SB)/4, $0x3d5de191
+DATA c3d5de191<>+12(SB)/4, $0x3d5de191
+DATA c3d5de191<>+16(SB)/4, $0x3d5de191
+DATA c3d5de191<>+20(SB)/4, $0x3d5de191
+DATA c3d5de191<>+24(SB)/4, $0x3d5de191
+DATA c3d5de191<>+28(SB)/4, $0x3d5de191
+DATA c3d5de191<>+32(SB)/4, $0x3d5de191
+DATA c3d5de191<>+36(SB)/4, $0x3d5de191
+DATA c3d5de191<>+40(SB)/4, $0x3d5de191
+DATA c3d5de191<>+44(SB)/4, $0x3d5de191
+DATA c3d5de191<>+48(SB)/4, $0x3d5de191
+DATA c3d5de191<>+52(SB)/4, $0x3d5de191
+DATA c3d5de191<>+56(SB)/4, $0x3d5de191
+DATA c3d5de191<>+60(SB)/4, $0x3d5de191
+GLOBL c3d5de191<>(SB), RODATA|NOPTR, $64
 
 DATA c00800000<>+0(SB)/4, $0x00800000
 DATA c00800000<>+4(SB)/4, $0x00800000
@@ -2703,6 +2798,168 @@ DATA c00800000<>+56(SB)/4, $0x00800000
 DATA c00800000<>+60(SB)/4, $0x00800000
 GLOBL c00800000<>(SB), RODATA|NOPTR, $64
 
+DATA c7effffff<>+0(SB)/4, $0x7effffff
+DATA c7effffff<>+4(SB)/4, $0x7effffff
+DATA c7effffff<>+8(SB)/4, $0x7effffff
+DATA c7effffff<>+12(SB)/4, $0x7effffff
+DATA c7effffff<>+16(SB)/4, $0x7effffff
+DATA c7effffff<>+20(SB)/4, $0x7effffff
+DATA c7effffff<>+24(SB)/4, $0x7effffff
+DATA c7effffff<>+28(SB)/4, $0x7effffff
+DATA c7effffff<>+32(SB)/4, $0x7effffff
+DATA c7effffff<>+36(SB)/4, $0x7effffff
+DATA c7effffff<>+40(SB)/4, $0x7effffff
+DATA c7effffff<>+44(SB)/4, $0x7effffff
+DATA c7effffff<>+48(SB)/4, $0x7effffff
+DATA c7effffff<>+52(SB)/4, $0x7effffff
+DATA c7effffff<>+56(SB)/4, $0x7effffff
+DATA c7effffff<>+60(SB)/4, $0x7effffff
+GLOBL c7effffff<>(SB), RODATA|NOPTR, $64
+
+DATA c3f400000<>+0(SB)/4, $0x3f400000
+DATA c3f400000<>+4(SB)/4, $0x3f400000
+DATA c3f400000<>+8(SB)/4, $0x3f400000
+DATA c3f400000<>+12(SB)/4, $0x3f400000
+DATA c3f400000<>+16(SB)/4, $0x3f400000
+DATA c3f400000<>+20(SB)/4, $0x3f400000
+DATA c3f400000<>+24(SB)/4, $0x3f400000
+DATA c3f400000<>+28(SB)/4, $0x3f400000
+DATA c3f400000<>+32(SB)/4, $0x3f400000
+DATA c3f400000<>+36(SB)/4, $0x3f400000
+DATA c3f400000<>+40(SB)/4, $0x3f400000
+DATA c3f400000<>+44(SB)/4, $0x3f400000
+DATA c3f400000<>+48(SB)/4, $0x3f400000
+DATA c3f400000<>+52(SB)/4, $0x3f400000
+DATA c3f400000<>+56(SB)/4, $0x3f400000
+DATA c3f400000<>+60(SB)/4, $0x3f400000
+GLOBL c3f400000<>(SB), RODATA|NOPTR, $64
+
+DATA cbdf735a4<>+0(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+4(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+8(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+12(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+16(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+20(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+24(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+28(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+32(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+36(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+40(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+44(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+48(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+52(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+56(SB)/4, $0xbdf735a4
+DATA cbdf735a4<>+60(SB)/4, $0xbdf735a4
+GLOBL cbdf735a4<>(SB), RODATA|NOPTR, $64
+
+DATA c3e196f70<>+0(SB)/4, $0x3e196f70
+DATA c3e196f70<>+4(SB)/4, $0x3e196f70
+DATA c3e196f70<>+8(SB)/4, $0x3e196f70
+DATA c3e196f70<>+12(SB)/4, $0x3e196f70
+DATA c3e196f70<>+16(SB)/4, $0x3e196f70
+DATA c3e196f70<>+20(SB)/4, $0x3e196f70
+DATA c3e196f70<>+24(SB)/4, $0x3e196f70
+DATA c3e196f70<>+28(SB)/4, $0x3e196f70
+DATA c3e196f70<>+32(SB)/4, $0x3e196f70
+DATA c3e196f70<>+36(SB)/4, $0x3e196f70
+DATA c3e196f70<>+40(SB)/4, $0x3e196f70
+DATA c3e196f70<>+44(SB)/4, $0x3e196f70
+DATA c3e196f70<>+48(SB)/4, $0x3e196f70
+DATA c3e196f70<>+52(SB)/4, $0x3e196f70
+DATA c3e196f70<>+56(SB)/4, $0x3e196f70
+DATA c3e196f70<>+60(SB)/4, $0x3e196f70
+GLOBL c3e196f70<>(SB), RODATA|NOPTR, $64
+
+DATA cbe2c428e<>+0(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+4(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+8(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+12(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+16(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+20(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+24(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+28(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+32(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+36(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+40(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+44(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+48(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+52(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+56(SB)/4, $0xbe2c428e
+DATA cbe2c428e<>+60(SB)/4, $0xbe2c428e
+GLOBL cbe2c428e<>(SB), RODATA|NOPTR, $64
+
+DATA c3e4c90ae<>+0(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+4(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+8(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+12(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+16(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+20(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+24(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+28(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+32(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+36(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+40(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+44(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+48(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+52(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+56(SB)/4, $0x3e4c90ae
+DATA c3e4c90ae<>+60(SB)/4, $0x3e4c90ae
+GLOBL c3e4c90ae<>(SB), RODATA|NOPTR, $64
+
+DATA cbe7feeeb<>+0(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+4(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+8(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+12(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+16(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+20(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+24(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+28(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+32(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+36(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+40(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+44(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+48(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+52(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+56(SB)/4, $0xbe7feeeb
+DATA cbe7feeeb<>+60(SB)/4, $0xbe7feeeb
+GLOBL cbe7feeeb<>(SB), RODATA|NOPTR, $64
+
+DATA c3eaaaaf3<>+0(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+4(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+8(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+12(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+16(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+20(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+24(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+28(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+32(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+36(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+40(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+44(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+48(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+52(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+56(SB)/4, $0x3eaaaaf3
+DATA c3eaaaaf3<>+60(SB)/4, $0x3eaaaaf3
+GLOBL c3eaaaaf3<>(SB), RODATA|NOPTR, $64
+
+DATA cbf00000a<>+0(SB)/4, $0xbf00000a
+DATA cbf00000a<>+4(SB)/4, $0xbf00000a
+DATA cbf00000a<>+8(SB)/4, $0xbf00000a
+DATA cbf00000a<>+12(SB)/4, $0xbf00000a
+DATA cbf00000a<>+16(SB)/4, $0xbf00000a
+DATA cbf00000a<>+20(SB)/4, $0xbf00000a
+DATA cbf00000a<>+24(SB)/4, $0xbf00000a
+DATA cbf00000a<>+28(SB)/4, $0xbf00000a
+DATA cbf00000a<>+32(SB)/4, $0xbf00000a
+DATA cbf00000a<>+36(SB)/4, $0xbf00000a
+DATA cbf00000a<>+40(SB)/4, $0xbf00000a
+DATA cbf00000a<>+44(SB)/4, $0xbf00000a
+DATA cbf00000a<>+48(SB)/4, $0xbf00000a
+DATA cbf00000a<>+52(SB)/4, $0xbf00000a
+DATA cbf00000a<>+56(SB)/4, $0xbf00000a
+DATA cbf00000a<>+60(SB)/4, $0xbf00000a
+GLOBL cbf00000a<>(SB), RODATA|NOPTR, $64
+
 DATA c3f317218<>+0(SB)/4, $0x3f317218
 DATA c3f317218<>+4(SB)/4, $0x3f317218
 DATA c3f317218<>+8(SB)/4, $0x3f317218
@@ -2720,96 +2977,6 @@ DATA c3f317218<>+52(SB)/4, $0x3f317218
 DATA c3f317218<>+56(SB)/4, $0x3f317218
 DATA c3f317218<>+60(SB)/4, $0x3f317218
 GLOBL c3f317218<>(SB), RODATA|NOPTR, $64
-
-DATA cbe03d51c<>+0(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+4(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+8(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+12(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+16(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+20(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+24(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+28(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+32(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+36(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+40(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+44(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+48(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+52(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+56(SB)/4, $0xbe03d51c
-DATA cbe03d51c<>+60(SB)/4, $0xbe03d51c
-GLOBL cbe03d51c<>(SB), RODATA|NOPTR, $64
-
-DATA c3e0f3950<>+0(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+4(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+8(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+12(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+16(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+20(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+24(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+28(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+32(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+36(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+40(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+44(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+48(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+52(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+56(SB)/4, $0x3e0f3950
-DATA c3e0f3950<>+60(SB)/4, $0x3e0f3950
-GLOBL c3e0f3950<>(SB), RODATA|NOPTR, $64
-
-DATA cbdf99e39<>+0(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+4(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+8(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+12(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+16(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+20(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+24(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+28(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+32(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+36(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+40(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+44(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+48(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+52(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+56(SB)/4, $0xbdf99e39
-DATA cbdf99e39<>+60(SB)/4, $0xbdf99e39
-GLOBL cbdf99e39<>(SB), RODATA|NOPTR, $64
-
-DATA c3e0f6a29<>+0(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+4(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+8(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+12(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+16(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+20(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+24(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+28(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+32(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+36(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+40(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+44(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+48(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+52(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+56(SB)/4, $0x3e0f6a29
-DATA c3e0f6a29<>+60(SB)/4, $0x3e0f6a29
-GLOBL c3e0f6a29<>(SB), RODATA|NOPTR, $64
-
-DATA cbe2ace17<>+0(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+4(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+8(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+12(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+16(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+20(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+24(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+28(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+32(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+36(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+40(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+44(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+48(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+52(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+56(SB)/4, $0xbe2ace17
-DATA cbe2ace17<>+60(SB)/4, $0xbe2ace17
-GLOBL cbe2ace17<>(SB), RODATA|NOPTR, $64
 
 DATA c4b000000<>+0(SB)/4, $0x4b000000
 DATA c4b000000<>+4(SB)/4, $0x4b000000
@@ -2846,78 +3013,6 @@ DATA c41b80000<>+52(SB)/4, $0x41b80000
 DATA c41b80000<>+56(SB)/4, $0x41b80000
 DATA c41b80000<>+60(SB)/4, $0x41b80000
 GLOBL c41b80000<>(SB), RODATA|NOPTR, $64
-
-DATA c3f2aaaab<>+0(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+4(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+8(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+12(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+16(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+20(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+24(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+28(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+32(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+36(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+40(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+44(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+48(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+52(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+56(SB)/4, $0x3f2aaaab
-DATA c3f2aaaab<>+60(SB)/4, $0x3f2aaaab
-GLOBL c3f2aaaab<>(SB), RODATA|NOPTR, $64
-
-DATA c3e4ce82e<>+0(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+4(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+8(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+12(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+16(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+20(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+24(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+28(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+32(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+36(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+40(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+44(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+48(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+52(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+56(SB)/4, $0x3e4ce82e
-DATA c3e4ce82e<>+60(SB)/4, $0x3e4ce82e
-GLOBL c3e4ce82e<>(SB), RODATA|NOPTR, $64
-
-DATA cbe7fff7d<>+0(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+4(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+8(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+12(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+16(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+20(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+24(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+28(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+32(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+36(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+40(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+44(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+48(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+52(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+56(SB)/4, $0xbe7fff7d
-DATA cbe7fff7d<>+60(SB)/4, $0xbe7fff7d
-GLOBL cbe7fff7d<>(SB), RODATA|NOPTR, $64
-
-DATA c3eaaaa83<>+0(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+4(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+8(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+12(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+16(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+20(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+24(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+28(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+32(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+36(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+40(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+44(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+48(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+52(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+56(SB)/4, $0x3eaaaa83
-DATA c3eaaaa83<>+60(SB)/4, $0x3eaaaa83
-GLOBL c3eaaaa83<>(SB), RODATA|NOPTR, $64
 
 DATA c7f800000<>+0(SB)/4, $0x7f800000
 DATA c7f800000<>+4(SB)/4, $0x7f800000
@@ -11092,7 +11187,7 @@ narrowBlock:
 	VUNPCKHPD    X3, X6, X3
 	VADDPD       X3, X7, X7
 	VCVTPD2PSX   X7, X3
-	VMOVUPS      c3f2aaaab<>+0(SB), X6
+	VMOVUPS      c3f400000<>+0(SB), X6
 	VPSUBD       X6, X3, X3
 	VPSRAD       $0x17, X3, X3
 	VXORPS       X6, X6, X6
@@ -11105,22 +11200,20 @@ narrowBlock:
 	VCVTPD2PSX   X6, X6
 	VCVTDQ2PS    X3, X3
 	VMULPS       X6, X6, X8
-	VMOVUPS      cbe03d51c<>+0(SB), X9
-	VMOVUPS      c3e0f3950<>+0(SB), X10
-	VFMADD213PS  cbdf99e39<>+0(SB), X6, X10
+	VMOVUPS      c3d5de191<>+0(SB), X9
+	VFMADD213PS  cbdf735a4<>+0(SB), X6, X9
+	VMOVUPS      c3e196f70<>+0(SB), X10
+	VFMADD213PS  cbe2c428e<>+0(SB), X6, X10
 	VFMADD231PS  X8, X9, X10
-	VMOVUPS      c3e0f6a29<>+0(SB), X9
-	VFMADD213PS  cbe2ace17<>+0(SB), X6, X9
+	VMOVUPS      c3e4c90ae<>+0(SB), X9
+	VFMADD213PS  cbe7feeeb<>+0(SB), X6, X9
 	VFMADD231PS  X8, X10, X9
-	VMOVUPS      c3e4ce82e<>+0(SB), X10
-	VFMADD213PS  cbe7fff7d<>+0(SB), X6, X10
+	VMOVUPS      c3eaaaaf3<>+0(SB), X10
+	VFMADD213PS  cbf00000a<>+0(SB), X6, X10
 	VFMADD231PS  X8, X9, X10
-	VMOVUPS      c3eaaaa83<>+0(SB), X9
-	VFMADD213PS  cbf000000<>+0(SB), X6, X9
-	VFMADD231PS  X8, X10, X9
-	VFMADD213PS  X6, X8, X9
-	VFMADD231PS  c3f317218<>+0(SB), X3, X9
-	VADDPS       X9, X5, X5
+	VFMADD213PS  X6, X8, X10
+	VFMADD231PS  c3f317218<>+0(SB), X3, X10
+	VADDPS       X10, X5, X5
 	VMOVQ        X5, (R8)
 	ADDQ         $0x08, R8
 	ADDQ         $0x08, R9
@@ -11195,7 +11288,7 @@ narrow:
 	VPERMILPD    $0x01, X4, X2
 	VADDSD       X2, X4, X4
 	VCVTSD2SS    X4, X4, X2
-	VMOVUPS      c3f2aaaab<>+0(SB), X5
+	VMOVUPS      c3f400000<>+0(SB), X5
 	VPSUBD       X5, X2, X2
 	VPSRAD       $0x17, X2, X2
 	VXORPS       X5, X5, X5
@@ -11211,22 +11304,20 @@ narrow:
 	VBROADCASTSS X5, Y5
 	VBROADCASTSS X2, Y2
 	VMULPS       Y5, Y5, Y6
-	VMOVUPS      cbe03d51c<>+0(SB), Y7
-	VMOVUPS      c3e0f3950<>+0(SB), Y8
-	VFMADD213PS  cbdf99e39<>+0(SB), Y5, Y8
+	VMOVUPS      c3d5de191<>+0(SB), Y7
+	VFMADD213PS  cbdf735a4<>+0(SB), Y5, Y7
+	VMOVUPS      c3e196f70<>+0(SB), Y8
+	VFMADD213PS  cbe2c428e<>+0(SB), Y5, Y8
 	VFMADD231PS  Y6, Y7, Y8
-	VMOVUPS      c3e0f6a29<>+0(SB), Y7
-	VFMADD213PS  cbe2ace17<>+0(SB), Y5, Y7
+	VMOVUPS      c3e4c90ae<>+0(SB), Y7
+	VFMADD213PS  cbe7feeeb<>+0(SB), Y5, Y7
 	VFMADD231PS  Y6, Y8, Y7
-	VMOVUPS      c3e4ce82e<>+0(SB), Y8
-	VFMADD213PS  cbe7fff7d<>+0(SB), Y5, Y8
+	VMOVUPS      c3eaaaaf3<>+0(SB), Y8
+	VFMADD213PS  cbf00000a<>+0(SB), Y5, Y8
 	VFMADD231PS  Y6, Y7, Y8
-	VMOVUPS      c3eaaaa83<>+0(SB), Y7
-	VFMADD213PS  cbf000000<>+0(SB), Y5, Y7
-	VFMADD231PS  Y6, Y8, Y7
-	VFMADD213PS  Y5, Y6, Y7
-	VFMADD231PS  c3f317218<>+0(SB), Y2, Y7
-	VADDSS       (R8), X7, X2
+	VFMADD213PS  Y5, Y6, Y8
+	VFMADD231PS  c3f317218<>+0(SB), Y2, Y8
+	VADDSS       (R8), X8, X2
 	VMOVSS       X2, (R8)
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R8
@@ -11385,7 +11476,7 @@ doubleBlock:
 	VUNPCKHPD    X8, X9, X8
 	VADDPD       X8, X4, X4
 	VCVTPD2PSX   X4, X8
-	VMOVUPS      c3f2aaaab<>+0(SB), X9
+	VMOVUPS      c3f400000<>+0(SB), X9
 	VPSUBD       X9, X8, X8
 	VPSRAD       $0x17, X8, X8
 	VXORPS       X9, X9, X9
@@ -11398,22 +11489,20 @@ doubleBlock:
 	VCVTPD2PSX   X9, X9
 	VCVTDQ2PS    X8, X8
 	VMULPS       X9, X9, X10
-	VMOVUPS      cbe03d51c<>+0(SB), X11
-	VMOVUPS      c3e0f3950<>+0(SB), X12
-	VFMADD213PS  cbdf99e39<>+0(SB), X9, X12
+	VMOVUPS      c3d5de191<>+0(SB), X11
+	VFMADD213PS  cbdf735a4<>+0(SB), X9, X11
+	VMOVUPS      c3e196f70<>+0(SB), X12
+	VFMADD213PS  cbe2c428e<>+0(SB), X9, X12
 	VFMADD231PS  X10, X11, X12
-	VMOVUPS      c3e0f6a29<>+0(SB), X11
-	VFMADD213PS  cbe2ace17<>+0(SB), X9, X11
+	VMOVUPS      c3e4c90ae<>+0(SB), X11
+	VFMADD213PS  cbe7feeeb<>+0(SB), X9, X11
 	VFMADD231PS  X10, X12, X11
-	VMOVUPS      c3e4ce82e<>+0(SB), X12
-	VFMADD213PS  cbe7fff7d<>+0(SB), X9, X12
+	VMOVUPS      c3eaaaaf3<>+0(SB), X12
+	VFMADD213PS  cbf00000a<>+0(SB), X9, X12
 	VFMADD231PS  X10, X11, X12
-	VMOVUPS      c3eaaaa83<>+0(SB), X11
-	VFMADD213PS  cbf000000<>+0(SB), X9, X11
-	VFMADD231PS  X10, X12, X11
-	VFMADD213PS  X9, X10, X11
-	VFMADD231PS  c3f317218<>+0(SB), X8, X11
-	VADDPS       X11, X7, X7
+	VFMADD213PS  X9, X10, X12
+	VFMADD231PS  c3f317218<>+0(SB), X8, X12
+	VADDPS       X12, X7, X7
 	VMOVQ        X7, (R8)
 	ADDQ         $0x08, R8
 	ADDQ         $0x08, R9
@@ -11519,7 +11608,7 @@ double:
 	VPERMILPD    $0x01, X5, X2
 	VADDSD       X2, X5, X5
 	VCVTSD2SS    X5, X5, X2
-	VMOVUPS      c3f2aaaab<>+0(SB), X6
+	VMOVUPS      c3f400000<>+0(SB), X6
 	VPSUBD       X6, X2, X2
 	VPSRAD       $0x17, X2, X2
 	VXORPS       X6, X6, X6
@@ -11535,22 +11624,20 @@ double:
 	VBROADCASTSS X6, Y6
 	VBROADCASTSS X2, Y2
 	VMULPS       Y6, Y6, Y7
-	VMOVUPS      cbe03d51c<>+0(SB), Y8
-	VMOVUPS      c3e0f3950<>+0(SB), Y9
-	VFMADD213PS  cbdf99e39<>+0(SB), Y6, Y9
+	VMOVUPS      c3d5de191<>+0(SB), Y8
+	VFMADD213PS  cbdf735a4<>+0(SB), Y6, Y8
+	VMOVUPS      c3e196f70<>+0(SB), Y9
+	VFMADD213PS  cbe2c428e<>+0(SB), Y6, Y9
 	VFMADD231PS  Y7, Y8, Y9
-	VMOVUPS      c3e0f6a29<>+0(SB), Y8
-	VFMADD213PS  cbe2ace17<>+0(SB), Y6, Y8
+	VMOVUPS      c3e4c90ae<>+0(SB), Y8
+	VFMADD213PS  cbe7feeeb<>+0(SB), Y6, Y8
 	VFMADD231PS  Y7, Y9, Y8
-	VMOVUPS      c3e4ce82e<>+0(SB), Y9
-	VFMADD213PS  cbe7fff7d<>+0(SB), Y6, Y9
+	VMOVUPS      c3eaaaaf3<>+0(SB), Y9
+	VFMADD213PS  cbf00000a<>+0(SB), Y6, Y9
 	VFMADD231PS  Y7, Y8, Y9
-	VMOVUPS      c3eaaaa83<>+0(SB), Y8
-	VFMADD213PS  cbf000000<>+0(SB), Y6, Y8
-	VFMADD231PS  Y7, Y9, Y8
-	VFMADD213PS  Y6, Y7, Y8
-	VFMADD231PS  c3f317218<>+0(SB), Y2, Y8
-	VADDSS       (R8), X8, X2
+	VFMADD213PS  Y6, Y7, Y9
+	VFMADD231PS  c3f317218<>+0(SB), Y2, Y9
+	VADDSS       (R8), X9, X2
 	VMOVSS       X2, (R8)
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R8
@@ -11783,7 +11870,7 @@ expend:
 	VPERMILPD    $0x01, X3, X2
 	VADDSD       X2, X3, X3
 	VCVTSD2SS    X3, X3, X2
-	VMOVUPS      c3f2aaaab<>+0(SB), X4
+	VMOVUPS      c3f400000<>+0(SB), X4
 	VPSUBD       X4, X2, X2
 	VPSRAD       $0x17, X2, X2
 	VXORPS       X4, X4, X4
@@ -11799,22 +11886,20 @@ expend:
 	VBROADCASTSS X4, Y4
 	VBROADCASTSS X2, Y2
 	VMULPS       Y4, Y4, Y5
-	VMOVUPS      cbe03d51c<>+0(SB), Y6
-	VMOVUPS      c3e0f3950<>+0(SB), Y7
-	VFMADD213PS  cbdf99e39<>+0(SB), Y4, Y7
+	VMOVUPS      c3d5de191<>+0(SB), Y6
+	VFMADD213PS  cbdf735a4<>+0(SB), Y4, Y6
+	VMOVUPS      c3e196f70<>+0(SB), Y7
+	VFMADD213PS  cbe2c428e<>+0(SB), Y4, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VMOVUPS      c3e0f6a29<>+0(SB), Y6
-	VFMADD213PS  cbe2ace17<>+0(SB), Y4, Y6
+	VMOVUPS      c3e4c90ae<>+0(SB), Y6
+	VFMADD213PS  cbe7feeeb<>+0(SB), Y4, Y6
 	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      c3e4ce82e<>+0(SB), Y7
-	VFMADD213PS  cbe7fff7d<>+0(SB), Y4, Y7
+	VMOVUPS      c3eaaaaf3<>+0(SB), Y7
+	VFMADD213PS  cbf00000a<>+0(SB), Y4, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VMOVUPS      c3eaaaa83<>+0(SB), Y6
-	VFMADD213PS  cbf000000<>+0(SB), Y4, Y6
-	VFMADD231PS  Y5, Y7, Y6
-	VFMADD213PS  Y4, Y5, Y6
-	VFMADD231PS  c3f317218<>+0(SB), Y2, Y6
-	VADDSS       (R8), X6, X2
+	VFMADD213PS  Y4, Y5, Y7
+	VFMADD231PS  c3f317218<>+0(SB), Y2, Y7
+	VADDSS       (R8), X7, X2
 	VMOVSS       X2, (R8)
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R8
@@ -11976,7 +12061,7 @@ narrowBlock:
 	VUNPCKHPD    X3, X5, X3
 	VADDPD       X3, X6, X6
 	VCVTPD2PSX   X6, X3
-	VMOVUPS      c3f2aaaab<>+0(SB), X5
+	VMOVUPS      c3f400000<>+0(SB), X5
 	VPSUBD       X5, X3, X3
 	VPSRAD       $0x17, X3, X3
 	VXORPS       X5, X5, X5
@@ -11989,25 +12074,23 @@ narrowBlock:
 	VCVTPD2PSX   X5, X5
 	VCVTDQ2PS    X3, X3
 	VMULPS       X5, X5, X6
-	VMOVUPS      cbe03d51c<>+0(SB), X7
-	VMOVUPS      c3e0f3950<>+0(SB), X8
-	VFMADD213PS  cbdf99e39<>+0(SB), X5, X8
+	VMOVUPS      c3d5de191<>+0(SB), X7
+	VFMADD213PS  cbdf735a4<>+0(SB), X5, X7
+	VMOVUPS      c3e196f70<>+0(SB), X8
+	VFMADD213PS  cbe2c428e<>+0(SB), X5, X8
 	VFMADD231PS  X6, X7, X8
-	VMOVUPS      c3e0f6a29<>+0(SB), X7
-	VFMADD213PS  cbe2ace17<>+0(SB), X5, X7
+	VMOVUPS      c3e4c90ae<>+0(SB), X7
+	VFMADD213PS  cbe7feeeb<>+0(SB), X5, X7
 	VFMADD231PS  X6, X8, X7
-	VMOVUPS      c3e4ce82e<>+0(SB), X8
-	VFMADD213PS  cbe7fff7d<>+0(SB), X5, X8
+	VMOVUPS      c3eaaaaf3<>+0(SB), X8
+	VFMADD213PS  cbf00000a<>+0(SB), X5, X8
 	VFMADD231PS  X6, X7, X8
-	VMOVUPS      c3eaaaa83<>+0(SB), X7
-	VFMADD213PS  cbf000000<>+0(SB), X5, X7
-	VFMADD231PS  X6, X8, X7
-	VFMADD213PS  X5, X6, X7
-	VFMADD231PS  c3f317218<>+0(SB), X3, X7
-	VBROADCASTSS X7, Y3
+	VFMADD213PS  X5, X6, X8
+	VFMADD231PS  c3f317218<>+0(SB), X3, X8
+	VBROADCASTSS X8, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMASKMOVPS   Y2, Y1, (DX)
-	VPERMILPS    $0x55, X7, X2
+	VPERMILPS    $0x55, X8, X2
 	VBROADCASTSS X2, Y2
 	VSUBPS       Y2, Y4, Y4
 	VMASKMOVPS   Y4, Y1, (DX)(BX*1)
@@ -12069,7 +12152,7 @@ narrow:
 	VPERMILPD    $0x01, X4, X2
 	VADDSD       X2, X4, X4
 	VCVTSD2SS    X4, X4, X2
-	VMOVUPS      c3f2aaaab<>+0(SB), X5
+	VMOVUPS      c3f400000<>+0(SB), X5
 	VPSUBD       X5, X2, X2
 	VPSRAD       $0x17, X2, X2
 	VXORPS       X5, X5, X5
@@ -12085,22 +12168,20 @@ narrow:
 	VBROADCASTSS X4, Y4
 	VBROADCASTSS X2, Y2
 	VMULPS       Y4, Y4, Y5
-	VMOVUPS      cbe03d51c<>+0(SB), Y6
-	VMOVUPS      c3e0f3950<>+0(SB), Y7
-	VFMADD213PS  cbdf99e39<>+0(SB), Y4, Y7
+	VMOVUPS      c3d5de191<>+0(SB), Y6
+	VFMADD213PS  cbdf735a4<>+0(SB), Y4, Y6
+	VMOVUPS      c3e196f70<>+0(SB), Y7
+	VFMADD213PS  cbe2c428e<>+0(SB), Y4, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VMOVUPS      c3e0f6a29<>+0(SB), Y6
-	VFMADD213PS  cbe2ace17<>+0(SB), Y4, Y6
+	VMOVUPS      c3e4c90ae<>+0(SB), Y6
+	VFMADD213PS  cbe7feeeb<>+0(SB), Y4, Y6
 	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      c3e4ce82e<>+0(SB), Y7
-	VFMADD213PS  cbe7fff7d<>+0(SB), Y4, Y7
+	VMOVUPS      c3eaaaaf3<>+0(SB), Y7
+	VFMADD213PS  cbf00000a<>+0(SB), Y4, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VMOVUPS      c3eaaaa83<>+0(SB), Y6
-	VFMADD213PS  cbf000000<>+0(SB), Y4, Y6
-	VFMADD231PS  Y5, Y7, Y6
-	VFMADD213PS  Y4, Y5, Y6
-	VFMADD231PS  c3f317218<>+0(SB), Y2, Y6
-	VSUBPS       Y6, Y3, Y3
+	VFMADD213PS  Y4, Y5, Y7
+	VFMADD231PS  c3f317218<>+0(SB), Y2, Y7
+	VSUBPS       Y7, Y3, Y3
 	VMASKMOVPS   Y3, Y1, (DX)
 	ADDQ         BX, DX
 	ADDQ         DI, SI
@@ -12249,7 +12330,7 @@ doubleBlock:
 	VUNPCKHPD    X7, X8, X7
 	VADDPD       X7, X4, X4
 	VCVTPD2PSX   X4, X7
-	VMOVUPS      c3f2aaaab<>+0(SB), X8
+	VMOVUPS      c3f400000<>+0(SB), X8
 	VPSUBD       X8, X7, X7
 	VPSRAD       $0x17, X7, X7
 	VXORPS       X8, X8, X8
@@ -12262,27 +12343,25 @@ doubleBlock:
 	VCVTPD2PSX   X8, X4
 	VCVTDQ2PS    X7, X7
 	VMULPS       X4, X4, X8
-	VMOVUPS      cbe03d51c<>+0(SB), X9
-	VMOVUPS      c3e0f3950<>+0(SB), X10
-	VFMADD213PS  cbdf99e39<>+0(SB), X4, X10
+	VMOVUPS      c3d5de191<>+0(SB), X9
+	VFMADD213PS  cbdf735a4<>+0(SB), X4, X9
+	VMOVUPS      c3e196f70<>+0(SB), X10
+	VFMADD213PS  cbe2c428e<>+0(SB), X4, X10
 	VFMADD231PS  X8, X9, X10
-	VMOVUPS      c3e0f6a29<>+0(SB), X9
-	VFMADD213PS  cbe2ace17<>+0(SB), X4, X9
+	VMOVUPS      c3e4c90ae<>+0(SB), X9
+	VFMADD213PS  cbe7feeeb<>+0(SB), X4, X9
 	VFMADD231PS  X8, X10, X9
-	VMOVUPS      c3e4ce82e<>+0(SB), X10
-	VFMADD213PS  cbe7fff7d<>+0(SB), X4, X10
+	VMOVUPS      c3eaaaaf3<>+0(SB), X10
+	VFMADD213PS  cbf00000a<>+0(SB), X4, X10
 	VFMADD231PS  X8, X9, X10
-	VMOVUPS      c3eaaaa83<>+0(SB), X9
-	VFMADD213PS  cbf000000<>+0(SB), X4, X9
-	VFMADD231PS  X8, X10, X9
-	VFMADD213PS  X4, X8, X9
-	VFMADD231PS  c3f317218<>+0(SB), X7, X9
-	VBROADCASTSS X9, Y4
+	VFMADD213PS  X4, X8, X10
+	VFMADD231PS  c3f317218<>+0(SB), X7, X10
+	VBROADCASTSS X10, Y4
 	VSUBPS       Y4, Y2, Y2
 	VMOVUPS      Y2, (DX)
 	VSUBPS       Y4, Y3, Y3
 	VMASKMOVPS   Y3, Y1, 32(DX)
-	VPERMILPS    $0x55, X9, X2
+	VPERMILPS    $0x55, X10, X2
 	VBROADCASTSS X2, Y2
 	VSUBPS       Y2, Y5, Y5
 	VMOVUPS      Y5, (DX)(BX*1)
@@ -12374,7 +12453,7 @@ double:
 	VPERMILPD    $0x01, X5, X2
 	VADDSD       X2, X5, X5
 	VCVTSD2SS    X5, X5, X2
-	VMOVUPS      c3f2aaaab<>+0(SB), X6
+	VMOVUPS      c3f400000<>+0(SB), X6
 	VPSUBD       X6, X2, X2
 	VPSRAD       $0x17, X2, X2
 	VXORPS       X6, X6, X6
@@ -12390,24 +12469,22 @@ double:
 	VBROADCASTSS X5, Y5
 	VBROADCASTSS X2, Y2
 	VMULPS       Y5, Y5, Y6
-	VMOVUPS      cbe03d51c<>+0(SB), Y7
-	VMOVUPS      c3e0f3950<>+0(SB), Y8
-	VFMADD213PS  cbdf99e39<>+0(SB), Y5, Y8
+	VMOVUPS      c3d5de191<>+0(SB), Y7
+	VFMADD213PS  cbdf735a4<>+0(SB), Y5, Y7
+	VMOVUPS      c3e196f70<>+0(SB), Y8
+	VFMADD213PS  cbe2c428e<>+0(SB), Y5, Y8
 	VFMADD231PS  Y6, Y7, Y8
-	VMOVUPS      c3e0f6a29<>+0(SB), Y7
-	VFMADD213PS  cbe2ace17<>+0(SB), Y5, Y7
+	VMOVUPS      c3e4c90ae<>+0(SB), Y7
+	VFMADD213PS  cbe7feeeb<>+0(SB), Y5, Y7
 	VFMADD231PS  Y6, Y8, Y7
-	VMOVUPS      c3e4ce82e<>+0(SB), Y8
-	VFMADD213PS  cbe7fff7d<>+0(SB), Y5, Y8
+	VMOVUPS      c3eaaaaf3<>+0(SB), Y8
+	VFMADD213PS  cbf00000a<>+0(SB), Y5, Y8
 	VFMADD231PS  Y6, Y7, Y8
-	VMOVUPS      c3eaaaa83<>+0(SB), Y7
-	VFMADD213PS  cbf000000<>+0(SB), Y5, Y7
-	VFMADD231PS  Y6, Y8, Y7
-	VFMADD213PS  Y5, Y6, Y7
-	VFMADD231PS  c3f317218<>+0(SB), Y2, Y7
-	VSUBPS       Y7, Y3, Y3
+	VFMADD213PS  Y5, Y6, Y8
+	VFMADD231PS  c3f317218<>+0(SB), Y2, Y8
+	VSUBPS       Y8, Y3, Y3
 	VMOVUPS      Y3, (DX)
-	VSUBPS       Y7, Y4, Y4
+	VSUBPS       Y8, Y4, Y4
 	VMASKMOVPS   Y4, Y1, 32(DX)
 	ADDQ         BX, DX
 	ADDQ         DI, SI
@@ -12631,7 +12708,7 @@ expend:
 	VPERMILPD    $0x01, X3, X2
 	VADDSD       X2, X3, X3
 	VCVTSD2SS    X3, X3, X2
-	VMOVUPS      c3f2aaaab<>+0(SB), X4
+	VMOVUPS      c3f400000<>+0(SB), X4
 	VPSUBD       X4, X2, X2
 	VPSRAD       $0x17, X2, X2
 	VXORPS       X4, X4, X4
@@ -12647,21 +12724,19 @@ expend:
 	VBROADCASTSS X3, Y3
 	VBROADCASTSS X2, Y2
 	VMULPS       Y3, Y3, Y4
-	VMOVUPS      cbe03d51c<>+0(SB), Y5
-	VMOVUPS      c3e0f3950<>+0(SB), Y6
-	VFMADD213PS  cbdf99e39<>+0(SB), Y3, Y6
+	VMOVUPS      c3d5de191<>+0(SB), Y5
+	VFMADD213PS  cbdf735a4<>+0(SB), Y3, Y5
+	VMOVUPS      c3e196f70<>+0(SB), Y6
+	VFMADD213PS  cbe2c428e<>+0(SB), Y3, Y6
 	VFMADD231PS  Y4, Y5, Y6
-	VMOVUPS      c3e0f6a29<>+0(SB), Y5
-	VFMADD213PS  cbe2ace17<>+0(SB), Y3, Y5
+	VMOVUPS      c3e4c90ae<>+0(SB), Y5
+	VFMADD213PS  cbe7feeeb<>+0(SB), Y3, Y5
 	VFMADD231PS  Y4, Y6, Y5
-	VMOVUPS      c3e4ce82e<>+0(SB), Y6
-	VFMADD213PS  cbe7fff7d<>+0(SB), Y3, Y6
+	VMOVUPS      c3eaaaaf3<>+0(SB), Y6
+	VFMADD213PS  cbf00000a<>+0(SB), Y3, Y6
 	VFMADD231PS  Y4, Y5, Y6
-	VMOVUPS      c3eaaaa83<>+0(SB), Y5
-	VFMADD213PS  cbf000000<>+0(SB), Y3, Y5
-	VFMADD231PS  Y4, Y6, Y5
-	VFMADD213PS  Y3, Y4, Y5
-	VFMADD231PS  c3f317218<>+0(SB), Y2, Y5
+	VFMADD213PS  Y3, Y4, Y6
+	VFMADD231PS  c3f317218<>+0(SB), Y2, Y6
 	MOVQ         CX, R8
 	XORQ         R9, R9
 
@@ -12669,16 +12744,16 @@ scaleseveral:
 	CMPQ    R8, $0x00000020
 	JLT     scaleone
 	VMOVUPS (DX)(R9*1), Y2
-	VSUBPS  Y5, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
 	VMOVUPS Y2, (DX)(R9*1)
 	VMOVUPS 32(DX)(R9*1), Y2
-	VSUBPS  Y5, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
 	VMOVUPS Y2, 32(DX)(R9*1)
 	VMOVUPS 64(DX)(R9*1), Y2
-	VSUBPS  Y5, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
 	VMOVUPS Y2, 64(DX)(R9*1)
 	VMOVUPS 96(DX)(R9*1), Y2
-	VSUBPS  Y5, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
 	VMOVUPS Y2, 96(DX)(R9*1)
 	ADDQ    $0x00000080, R9
 	SUBQ    $0x00000020, R8
@@ -12688,7 +12763,7 @@ scaleone:
 	CMPQ    R8, $0x08
 	JLT     scalepart
 	VMOVUPS (DX)(R9*1), Y2
-	VSUBPS  Y5, Y2, Y2
+	VSUBPS  Y6, Y2, Y2
 	VMOVUPS Y2, (DX)(R9*1)
 	ADDQ    $0x20, R9
 	SUBQ    $0x08, R8
@@ -12698,7 +12773,7 @@ scalepart:
 	TESTQ      R8, R8
 	JZ         scaleend
 	VMASKMOVPS (DX)(R9*1), Y1, Y2
-	VSUBPS     Y5, Y2, Y2
+	VSUBPS     Y6, Y2, Y2
 	VMASKMOVPS Y2, Y1, (DX)(R9*1)
 
 scaleend:

@@ -6,6 +6,7 @@ package main
 
 import (
 	"iter"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -52,6 +53,7 @@ func (t *target) turn() {
 type quick struct {
 	vectors int
 	bound   float32 // of the sizes of a's numbers, or, if it is negative, of those below 0, the least; 0 for none
+	from    float32 // with a bound: a's numbers are positive ones from here on
 	body    func(c *loopCode, x Register, p place)
 }
 
@@ -75,7 +77,11 @@ func (q *quick) check(t *target, x []Register, other string) {
 	var most Register
 	for _, v := range x {
 		a := v
-		if q.bound > 0 {
+		switch {
+		case q.from > 0:
+			a = t.vec()
+			VPSUBD(number(q.from), v, a)
+		case q.bound > 0:
 			a = t.absolute(v)
 		}
 		if most == nil {
@@ -86,7 +92,7 @@ func (q *quick) check(t *target, x []Register, other string) {
 		VPMAXUD(most, a, r)
 		most = r
 	}
-	any, bound := GP32(), number(q.bound)
+	any, bound := GP32(), bits(math.Float32bits(q.bound)-math.Float32bits(q.from))
 	if t.wide() {
 		k := K()
 		VPCMPUD(U8(greaterInteger), bound, most, k)

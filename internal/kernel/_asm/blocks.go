@@ -278,9 +278,9 @@ func (b *block) inverses(totals Register) Register {
 // logs is what logOfTotal is for one row.
 func (b *block) logs(totals Register) Register {
 	k := singlesOf(totals)
-	third := XMM()
-	VMOVUPS(bits(twoThirds), third)
-	VPSUBD(third, k, k)
+	start := XMM()
+	VMOVUPS(bits(threeQuarters), start)
+	VPSUBD(start, k, k)
 	VPSRAD(U8(23), k, k)
 	less, scale := XMM(), like(totals)
 	VXORPS(less, less, less)

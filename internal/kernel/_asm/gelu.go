@@ -166,7 +166,7 @@ func (t *target) derivative(name, does string, begin func(c *loopCode), q *quick
 			p.store(r, c.dst)
 		}
 		if q != nil {
-			q = &quick{q.vectors, q.bound, func(c *loopCode, x Register, p place) { finish(c, body(c, x, p, true), p) }}
+			q = &quick{vectors: q.vectors, bound: q.bound, body: func(c *loopCode, x Register, p place) { finish(c, body(c, x, p, true), p) }}
 		}
 		t.loopQuick(name+suffix, is+does, 1, begin, q, func(c *loopCode, p place) { finish(c, body(c, p.load(c.a), p, false), p) })
 	}

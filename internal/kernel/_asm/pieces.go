@@ -146,7 +146,7 @@ func (s *shortcut) all(x Register, far func() Register) Register {
 
 // loop writes a function of T or S: finish makes the result of x and that, and overwrites both.
 func (s *shortcut) loop(name, does string, far func(c *loopCode, x Register) Register, finish func(x, r Register) Register) {
-	s.t.loopQuick(name, does, 0, func(c *loopCode) { s.begin() }, &quick{4, -s.high, func(c *loopCode, x Register, p place) {
+	s.t.loopQuick(name, does, 0, func(c *loopCode) { s.begin() }, &quick{vectors: 4, bound: -s.high, body: func(c *loopCode, x Register, p place) {
 		r := s.near(x)
 		p.store(finish(p.load(c.a), r), c.dst) // x loaded anew: registers are few
 	}}, func(c *loopCode, p place) {

@@ -109,7 +109,7 @@ func (ns *numbers) logOfTotal(total Register) Register {
 	s, k, scale := XMM(), XMM(), XMM()
 	VCVTSD2SS(total, total, s)
 	bitsOf := XMM()
-	VMOVUPS(bits(twoThirds), bitsOf)
+	VMOVUPS(bits(threeQuarters), bitsOf)
 	VPSUBD(bitsOf, s, k)
 	VPSRAD(U8(23), k, k)
 	// 2^-k
