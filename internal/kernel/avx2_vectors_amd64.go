@@ -7,97 +7,97 @@ package kernel
 // avx2Add is dst[i] = a[i] + b[i] for n values.
 //
 //go:noescape
-func avx2Add(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Add(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Sub is dst[i] = a[i] - b[i] for n values.
 //
 //go:noescape
-func avx2Sub(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Sub(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Mul is dst[i] = a[i] * b[i] for n values.
 //
 //go:noescape
-func avx2Mul(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Mul(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2MulAdd is dst[i] += float32(a[i]*b[i]) for n values.
 //
 //go:noescape
-func avx2MulAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2MulAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Axpy is dst[i] += float32(s*a[i]) for n values.
 //
 //go:noescape
-func avx2Axpy(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Axpy(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Scale is dst[i] = s*a[i] for n values.
 //
 //go:noescape
-func avx2Scale(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Scale(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Fill is dst[i] = s for n values.
 //
 //go:noescape
-func avx2Fill(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Fill(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Relu is dst[i] = max(a[i], 0) for n values.
 //
 //go:noescape
-func avx2Relu(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Relu(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2ReluBack is dst[i] = b[i] where not a[i] <= 0, else 0, for n values.
 //
 //go:noescape
-func avx2ReluBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2ReluBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2ReluBackAdd is dst[i] += b[i] where not a[i] <= 0 for n values.
 //
 //go:noescape
-func avx2ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SigmoidBack is dst[i] = b[i]*float32(a[i]*(1-a[i])) for n values.
 //
 //go:noescape
-func avx2SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2TanhBack is dst[i] = b[i]*(1-float32(a[i]*a[i])) for n values.
 //
 //go:noescape
-func avx2TanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2TanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SigmoidBackAdd is dst[i] += b[i]*float32(a[i]*(1-a[i])) for n values.
 //
 //go:noescape
-func avx2SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2TanhBackAdd is dst[i] += b[i]*(1-float32(a[i]*a[i])) for n values.
 //
 //go:noescape
-func avx2TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Exp is dst[i] = exp(a[i]) for n values.
 //
 //go:noescape
-func avx2Exp(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Exp(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Sigmoid is dst[i] = 1/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx2Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Sigmoid(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Tanh is dst[i] = tanh(a[i]) for n values.
 //
 //go:noescape
-func avx2Tanh(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Tanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Log is dst[i] = log(a[i]) for n values.
 //
 //go:noescape
-func avx2Log(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Log(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2Softplus is dst[i] = log(1+exp(a[i])) for n values.
 //
 //go:noescape
-func avx2Softplus(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Softplus(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2ELU is dst[i] = positive*a[i] for a[i] > 0, else negative*(exp(a[i]/width)-1), for n values.
 //
@@ -117,62 +117,62 @@ func avx2ELUBackAdd(n int, dst *float32, a *float32, b *float32, positive float3
 // avx2Erf is dst[i] = erf(a[i]) for n values.
 //
 //go:noescape
-func avx2Erf(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2Erf(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2GELU is dst[i] = a[i] Φ(a[i]) for n values.
 //
 //go:noescape
-func avx2GELU(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2GELU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2GELUBack is dst[i] = b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
 //
 //go:noescape
-func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2GELUBackAdd is dst[i] += b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
 //
 //go:noescape
-func avx2GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SiLU is dst[i] = a[i]/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx2SiLU(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SiLU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SiLUBack is dst[i] = b[i] times the derivative of SiLU at a[i] for n values.
 //
 //go:noescape
-func avx2SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SiLUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SiLUBackAdd is dst[i] += b[i] times the derivative of SiLU at a[i] for n values.
 //
 //go:noescape
-func avx2SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2GELUTanh is dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³))) for n values.
 //
 //go:noescape
-func avx2GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2GELUTanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2GELUTanhBack is dst[i] = b[i] times the derivative of GELUTanh at a[i] for n values.
 //
 //go:noescape
-func avx2GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2GELUTanhBackAdd is dst[i] += b[i] times the derivative of GELUTanh at a[i] for n values.
 //
 //go:noescape
-func avx2GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SoftplusBack is dst[i] = b[i]/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx2SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SoftplusBackAdd is dst[i] += b[i]/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx2SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2SGD is sgd for n values. Flag 1: decay is not 0.
 //
@@ -315,12 +315,12 @@ func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float6
 // avx2LogSoftmaxBack is dst[i] = b[i] - exp(a[i])*s for n values.
 //
 //go:noescape
-func avx2LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2LogSoftmaxBackAdd is dst[i] += b[i] - exp(a[i])*s for n values.
 //
 //go:noescape
-func avx2LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx2LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx2LayerNorm is layerNorm for at least one row and column.
 //

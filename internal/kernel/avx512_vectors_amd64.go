@@ -7,97 +7,97 @@ package kernel
 // avx512Add is dst[i] = a[i] + b[i] for n values.
 //
 //go:noescape
-func avx512Add(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Add(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Sub is dst[i] = a[i] - b[i] for n values.
 //
 //go:noescape
-func avx512Sub(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Sub(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Mul is dst[i] = a[i] * b[i] for n values.
 //
 //go:noescape
-func avx512Mul(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Mul(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512MulAdd is dst[i] += float32(a[i]*b[i]) for n values.
 //
 //go:noescape
-func avx512MulAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512MulAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Axpy is dst[i] += float32(s*a[i]) for n values.
 //
 //go:noescape
-func avx512Axpy(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Axpy(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Scale is dst[i] = s*a[i] for n values.
 //
 //go:noescape
-func avx512Scale(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Scale(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Fill is dst[i] = s for n values.
 //
 //go:noescape
-func avx512Fill(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Fill(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Relu is dst[i] = max(a[i], 0) for n values.
 //
 //go:noescape
-func avx512Relu(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Relu(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512ReluBack is dst[i] = b[i] where not a[i] <= 0, else 0, for n values.
 //
 //go:noescape
-func avx512ReluBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512ReluBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512ReluBackAdd is dst[i] += b[i] where not a[i] <= 0 for n values.
 //
 //go:noescape
-func avx512ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SigmoidBack is dst[i] = b[i]*float32(a[i]*(1-a[i])) for n values.
 //
 //go:noescape
-func avx512SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512TanhBack is dst[i] = b[i]*(1-float32(a[i]*a[i])) for n values.
 //
 //go:noescape
-func avx512TanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512TanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SigmoidBackAdd is dst[i] += b[i]*float32(a[i]*(1-a[i])) for n values.
 //
 //go:noescape
-func avx512SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512TanhBackAdd is dst[i] += b[i]*(1-float32(a[i]*a[i])) for n values.
 //
 //go:noescape
-func avx512TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Exp is dst[i] = exp(a[i]) for n values.
 //
 //go:noescape
-func avx512Exp(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Exp(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Sigmoid is dst[i] = 1/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx512Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Sigmoid(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Tanh is dst[i] = tanh(a[i]) for n values.
 //
 //go:noescape
-func avx512Tanh(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Tanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Log is dst[i] = log(a[i]) for n values.
 //
 //go:noescape
-func avx512Log(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Log(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512Softplus is dst[i] = log(1+exp(a[i])) for n values.
 //
 //go:noescape
-func avx512Softplus(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Softplus(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512ELU is dst[i] = positive*a[i] for a[i] > 0, else negative*(exp(a[i]/width)-1), for n values.
 //
@@ -117,62 +117,62 @@ func avx512ELUBackAdd(n int, dst *float32, a *float32, b *float32, positive floa
 // avx512Erf is dst[i] = erf(a[i]) for n values.
 //
 //go:noescape
-func avx512Erf(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512Erf(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512GELU is dst[i] = a[i] Φ(a[i]) for n values.
 //
 //go:noescape
-func avx512GELU(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512GELU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512GELUBack is dst[i] = b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
 //
 //go:noescape
-func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512GELUBackAdd is dst[i] += b[i] (Φ(a[i]) + a[i] φ(a[i])) for n values.
 //
 //go:noescape
-func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SiLU is dst[i] = a[i]/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx512SiLU(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SiLU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SiLUBack is dst[i] = b[i] times the derivative of SiLU at a[i] for n values.
 //
 //go:noescape
-func avx512SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SiLUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SiLUBackAdd is dst[i] += b[i] times the derivative of SiLU at a[i] for n values.
 //
 //go:noescape
-func avx512SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512GELUTanh is dst[i] = a[i]/2 (1+tanh(√(2/π) (a[i]+0.044715 a[i]³))) for n values.
 //
 //go:noescape
-func avx512GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512GELUTanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512GELUTanhBack is dst[i] = b[i] times the derivative of GELUTanh at a[i] for n values.
 //
 //go:noescape
-func avx512GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512GELUTanhBackAdd is dst[i] += b[i] times the derivative of GELUTanh at a[i] for n values.
 //
 //go:noescape
-func avx512GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SoftplusBack is dst[i] = b[i]/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx512SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SoftplusBackAdd is dst[i] += b[i]/(1+exp(-a[i])) for n values.
 //
 //go:noescape
-func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512SGD is sgd for n values. Flag 1: decay is not 0.
 //
@@ -315,12 +315,12 @@ func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean floa
 // avx512LogSoftmaxBack is dst[i] = b[i] - exp(a[i])*s for n values.
 //
 //go:noescape
-func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512LogSoftmaxBackAdd is dst[i] += b[i] - exp(a[i])*s for n values.
 //
 //go:noescape
-func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
 // avx512LayerNorm is layerNorm for at least one row and column.
 //

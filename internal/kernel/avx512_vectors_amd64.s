@@ -4,13 +4,109 @@
 
 #include "textflag.h"
 
-// func avx512Add(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Add(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Add(SB), NOSPLIT, $0-36
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), BX
+TEXT ·avx512Add(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS.Z (BX)(DI*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(SI*1), Z0
+	VMOVUPS  (BX)(SI*1), Z1
+	VADDPS   Z1, Z0, Z0
+	VMOVNTPS Z0, (CX)(SI*1)
+	VMOVUPS  64(DX)(SI*1), Z0
+	VMOVUPS  64(BX)(SI*1), Z1
+	VADDPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 64(CX)(SI*1)
+	VMOVUPS  128(DX)(SI*1), Z0
+	VMOVUPS  128(BX)(SI*1), Z1
+	VADDPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 128(CX)(SI*1)
+	VMOVUPS  192(DX)(SI*1), Z0
+	VMOVUPS  192(BX)(SI*1), Z1
+	VADDPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 192(CX)(SI*1)
+	ADDQ     $0x00000100, SI
+	SUBQ     $0x00000040, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000005
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000005:
+	VMOVUPS  (DX)(SI*1), Z0
+	VMOVUPS  (BX)(SI*1), Z1
+	VADDPS   Z1, Z0, Z0
+	VMOVNTPS Z0, (CX)(SI*1)
+	ADDQ     $0x40, SI
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VMOVUPS.Z (BX)(SI*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
 	XORQ SI, SI
 
 several:
@@ -88,13 +184,109 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Sub(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Sub(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Sub(SB), NOSPLIT, $0-36
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), BX
+TEXT ·avx512Sub(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS.Z (BX)(DI*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(SI*1), Z0
+	VMOVUPS  (BX)(SI*1), Z1
+	VSUBPS   Z1, Z0, Z0
+	VMOVNTPS Z0, (CX)(SI*1)
+	VMOVUPS  64(DX)(SI*1), Z0
+	VMOVUPS  64(BX)(SI*1), Z1
+	VSUBPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 64(CX)(SI*1)
+	VMOVUPS  128(DX)(SI*1), Z0
+	VMOVUPS  128(BX)(SI*1), Z1
+	VSUBPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 128(CX)(SI*1)
+	VMOVUPS  192(DX)(SI*1), Z0
+	VMOVUPS  192(BX)(SI*1), Z1
+	VSUBPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 192(CX)(SI*1)
+	ADDQ     $0x00000100, SI
+	SUBQ     $0x00000040, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000005
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000005:
+	VMOVUPS  (DX)(SI*1), Z0
+	VMOVUPS  (BX)(SI*1), Z1
+	VSUBPS   Z1, Z0, Z0
+	VMOVNTPS Z0, (CX)(SI*1)
+	ADDQ     $0x40, SI
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VMOVUPS.Z (BX)(SI*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
 	XORQ SI, SI
 
 several:
@@ -172,13 +364,109 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Mul(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Mul(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Mul(SB), NOSPLIT, $0-36
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), BX
+TEXT ·avx512Mul(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS.Z (BX)(DI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(SI*1), Z0
+	VMOVUPS  (BX)(SI*1), Z1
+	VMULPS   Z1, Z0, Z0
+	VMOVNTPS Z0, (CX)(SI*1)
+	VMOVUPS  64(DX)(SI*1), Z0
+	VMOVUPS  64(BX)(SI*1), Z1
+	VMULPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 64(CX)(SI*1)
+	VMOVUPS  128(DX)(SI*1), Z0
+	VMOVUPS  128(BX)(SI*1), Z1
+	VMULPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 128(CX)(SI*1)
+	VMOVUPS  192(DX)(SI*1), Z0
+	VMOVUPS  192(BX)(SI*1), Z1
+	VMULPS   Z1, Z0, Z0
+	VMOVNTPS Z0, 192(CX)(SI*1)
+	ADDQ     $0x00000100, SI
+	SUBQ     $0x00000040, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000005
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000005:
+	VMOVUPS  (DX)(SI*1), Z0
+	VMOVUPS  (BX)(SI*1), Z1
+	VMULPS   Z1, Z0, Z0
+	VMOVNTPS Z0, (CX)(SI*1)
+	ADDQ     $0x40, SI
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VMOVUPS.Z (BX)(SI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
 	XORQ SI, SI
 
 several:
@@ -256,9 +544,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512MulAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512MulAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512MulAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512MulAdd(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -352,9 +640,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Axpy(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Axpy(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Axpy(SB), NOSPLIT, $0-36
+TEXT ·avx512Axpy(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -437,15 +725,98 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Scale(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Scale(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Scale(SB), NOSPLIT, $0-36
+TEXT ·avx512Scale(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
 	VBROADCASTSS s+32(FP), Z0
-	XORQ         BX, BX
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VMULPS       Z1, Z0, Z1
+	VMOVUPS      Z1, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(BX*1), Z1
+	VMULPS   Z1, Z0, Z1
+	VMOVNTPS Z1, (CX)(BX*1)
+	VMOVUPS  64(DX)(BX*1), Z1
+	VMULPS   Z1, Z0, Z1
+	VMOVNTPS Z1, 64(CX)(BX*1)
+	VMOVUPS  128(DX)(BX*1), Z1
+	VMULPS   Z1, Z0, Z1
+	VMOVNTPS Z1, 128(CX)(BX*1)
+	VMOVUPS  192(DX)(BX*1), Z1
+	VMULPS   Z1, Z0, Z1
+	VMOVNTPS Z1, 192(CX)(BX*1)
+	ADDQ     $0x00000100, BX
+	SUBQ     $0x00000040, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage00000005
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage00000005:
+	VMOVUPS  (DX)(BX*1), Z1
+	VMULPS   Z1, Z0, Z1
+	VMOVNTPS Z1, (CX)(BX*1)
+	ADDQ     $0x40, BX
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX)(BX*1), K1, Z1
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -510,15 +881,78 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Fill(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Fill(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Fill(SB), NOSPLIT, $0-36
+TEXT ·avx512Fill(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
-	MOVQ         b+24(FP), DX
+	MOVQ         b+24(FP), BX
 	VBROADCASTSS s+32(FP), Z0
-	XORQ         DX, DX
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS      Z0, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ DX, DX
+
+pastseveral:
+	CMPQ  AX, $0x00000040
+	JLT   pastone
+	TESTQ $0x00000fff, DX
+	JNZ   pastpage00000001
+
+pastpage00000001:
+	VMOVNTPS Z0, (CX)(DX*1)
+	VMOVNTPS Z0, 64(CX)(DX*1)
+	VMOVNTPS Z0, 128(CX)(DX*1)
+	VMOVNTPS Z0, 192(CX)(DX*1)
+	ADDQ     $0x00000100, DX
+	SUBQ     $0x00000040, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ  AX, $0x10
+	JLT   pastpart
+	TESTQ $0x00000fff, DX
+	JNZ   pastpage00000005
+
+pastpage00000005:
+	VMOVNTPS Z0, (CX)(DX*1)
+	ADDQ     $0x40, DX
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ   AX, AX
+	JZ      pastend
+	MOVL    $0x0000ffff, BX
+	BZHIL   AX, BX, BX
+	KMOVW   BX, K1
+	VMOVUPS Z0, K1, (CX)(DX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ DX, DX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -565,15 +999,105 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Relu(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Relu(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Relu(SB), NOSPLIT, $0-36
-	MOVQ   n+0(FP), AX
-	MOVQ   dst+8(FP), CX
-	MOVQ   a+16(FP), DX
-	MOVQ   b+24(FP), BX
-	VPXORD Z0, Z0, Z0
-	XORQ   BX, BX
+TEXT ·avx512Relu(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	VPXORD    Z0, Z0, Z0
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VMAXPS    Z1, Z0, Z1
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(BX*1), Z1
+	VMAXPS   Z1, Z0, Z1
+	VADDPS   Z0, Z1, Z1
+	VMOVNTPS Z1, (CX)(BX*1)
+	VMOVUPS  64(DX)(BX*1), Z1
+	VMAXPS   Z1, Z0, Z1
+	VADDPS   Z0, Z1, Z1
+	VMOVNTPS Z1, 64(CX)(BX*1)
+	VMOVUPS  128(DX)(BX*1), Z1
+	VMAXPS   Z1, Z0, Z1
+	VADDPS   Z0, Z1, Z1
+	VMOVNTPS Z1, 128(CX)(BX*1)
+	VMOVUPS  192(DX)(BX*1), Z1
+	VMAXPS   Z1, Z0, Z1
+	VADDPS   Z0, Z1, Z1
+	VMOVNTPS Z1, 192(CX)(BX*1)
+	ADDQ     $0x00000100, BX
+	SUBQ     $0x00000040, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage00000005
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage00000005:
+	VMOVUPS  (DX)(BX*1), Z1
+	VMAXPS   Z1, Z0, Z1
+	VADDPS   Z0, Z1, Z1
+	VMOVNTPS Z1, (CX)(BX*1)
+	ADDQ     $0x40, BX
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX)(BX*1), K1, Z1
+	VMAXPS    Z1, Z0, Z1
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -644,15 +1168,118 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512ReluBack(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512ReluBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512ReluBack(SB), NOSPLIT, $0-36
-	MOVQ   n+0(FP), AX
-	MOVQ   dst+8(FP), CX
-	MOVQ   a+16(FP), DX
-	MOVQ   b+24(FP), BX
-	VPXORD Z0, Z0, Z0
-	XORQ   SI, SI
+TEXT ·avx512ReluBack(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	VPXORD    Z0, Z0, Z0
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VMOVUPS.Z (BX)(DI*1), K1, Z2
+	VCMPPS    $0x16, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z2, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS   (DX)(SI*1), Z1
+	VMOVUPS   (BX)(SI*1), Z2
+	VCMPPS    $0x16, Z0, Z1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVNTPS  Z2, (CX)(SI*1)
+	VMOVUPS   64(DX)(SI*1), Z1
+	VMOVUPS   64(BX)(SI*1), Z2
+	VCMPPS    $0x16, Z0, Z1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVNTPS  Z2, 64(CX)(SI*1)
+	VMOVUPS   128(DX)(SI*1), Z1
+	VMOVUPS   128(BX)(SI*1), Z2
+	VCMPPS    $0x16, Z0, Z1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVNTPS  Z2, 128(CX)(SI*1)
+	VMOVUPS   192(DX)(SI*1), Z1
+	VMOVUPS   192(BX)(SI*1), Z2
+	VCMPPS    $0x16, Z0, Z1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVNTPS  Z2, 192(CX)(SI*1)
+	ADDQ      $0x00000100, SI
+	SUBQ      $0x00000040, AX
+	JMP       pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000005
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000005:
+	VMOVUPS   (DX)(SI*1), Z1
+	VMOVUPS   (BX)(SI*1), Z2
+	VCMPPS    $0x16, Z0, Z1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVNTPS  Z2, (CX)(SI*1)
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, AX
+	JMP       pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMOVUPS.Z (BX)(SI*1), K1, Z2
+	VCMPPS    $0x16, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z2, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 several:
 	CMPQ       AX, $0x00000040
@@ -735,9 +1362,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512ReluBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512ReluBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512ReluBackAdd(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   dst+8(FP), CX
 	MOVQ   a+16(FP), DX
@@ -832,15 +1459,113 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SigmoidBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512SigmoidBack(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS c3f800000<>+0(SB), Z0
-	XORQ    SI, SI
+TEXT ·avx512SigmoidBack(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	VMOVUPS   c3f800000<>+0(SB), Z0
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VMOVUPS.Z (BX)(DI*1), K1, Z2
+	VSUBPS    Z1, Z0, Z3
+	VMULPS    Z3, Z1, Z3
+	VMULPS    Z3, Z2, Z3
+	VMOVUPS   Z3, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000020
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(SI*1), Z1
+	VMOVUPS  (BX)(SI*1), Z2
+	VSUBPS   Z1, Z0, Z3
+	VMULPS   Z3, Z1, Z3
+	VMULPS   Z3, Z2, Z3
+	VMOVNTPS Z3, (CX)(SI*1)
+	VMOVUPS  64(DX)(SI*1), Z1
+	VMOVUPS  64(BX)(SI*1), Z2
+	VSUBPS   Z1, Z0, Z3
+	VMULPS   Z3, Z1, Z3
+	VMULPS   Z3, Z2, Z3
+	VMOVNTPS Z3, 64(CX)(SI*1)
+	ADDQ     $0x00000080, SI
+	SUBQ     $0x00000020, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000003
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000003:
+	VMOVUPS  (DX)(SI*1), Z1
+	VMOVUPS  (BX)(SI*1), Z2
+	VSUBPS   Z1, Z0, Z3
+	VMULPS   Z3, Z1, Z3
+	VMULPS   Z3, Z2, Z3
+	VMOVNTPS Z3, (CX)(SI*1)
+	ADDQ     $0x40, SI
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMOVUPS.Z (BX)(SI*1), K1, Z2
+	VSUBPS    Z1, Z0, Z0
+	VMULPS    Z0, Z1, Z0
+	VMULPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 several:
 	CMPQ       AX, $0x00000020
@@ -935,15 +1660,113 @@ DATA c3f800000<>+56(SB)/4, $0x3f800000
 DATA c3f800000<>+60(SB)/4, $0x3f800000
 GLOBL c3f800000<>(SB), RODATA|NOPTR, $64
 
-// func avx512TanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512TanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512TanhBack(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS c3f800000<>+0(SB), Z0
-	XORQ    SI, SI
+TEXT ·avx512TanhBack(SB), NOSPLIT, $0-48
+	MOVQ      n+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      a+16(FP), DX
+	MOVQ      b+24(FP), BX
+	VMOVUPS   c3f800000<>+0(SB), Z0
+	MOVQ      past+40(FP), SI
+	TESTQ     SI, SI
+	JZ        near
+	MOVQ      CX, SI
+	NEGQ      SI
+	ANDQ      $0x3f, SI
+	JZ        aligned
+	SHRQ      $0x02, SI
+	XORQ      DI, DI
+	MOVL      $0x0000ffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VMOVUPS.Z (BX)(DI*1), K1, Z2
+	VMULPS    Z1, Z1, Z1
+	VSUBPS    Z1, Z0, Z1
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*1)
+	SUBQ      SI, AX
+	SHLQ      $0x02, SI
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000020
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS  (DX)(SI*1), Z1
+	VMOVUPS  (BX)(SI*1), Z2
+	VMULPS   Z1, Z1, Z1
+	VSUBPS   Z1, Z0, Z1
+	VMULPS   Z1, Z2, Z1
+	VMOVNTPS Z1, (CX)(SI*1)
+	VMOVUPS  64(DX)(SI*1), Z1
+	VMOVUPS  64(BX)(SI*1), Z2
+	VMULPS   Z1, Z1, Z1
+	VSUBPS   Z1, Z0, Z1
+	VMULPS   Z1, Z2, Z1
+	VMOVNTPS Z1, 64(CX)(SI*1)
+	ADDQ     $0x00000080, SI
+	SUBQ     $0x00000020, AX
+	JMP      pastseveral
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000003
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000003:
+	VMOVUPS  (DX)(SI*1), Z1
+	VMOVUPS  (BX)(SI*1), Z2
+	VMULPS   Z1, Z1, Z1
+	VSUBPS   Z1, Z0, Z1
+	VMULPS   Z1, Z2, Z1
+	VMOVNTPS Z1, (CX)(SI*1)
+	ADDQ     $0x40, SI
+	SUBQ     $0x10, AX
+	JMP      pastone
+
+pastpart:
+	TESTQ     AX, AX
+	JZ        pastend
+	MOVL      $0x0000ffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMOVUPS.Z (BX)(SI*1), K1, Z2
+	VMULPS    Z1, Z1, Z1
+	VSUBPS    Z1, Z0, Z1
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 several:
 	CMPQ       AX, $0x00000020
@@ -1020,9 +1843,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SigmoidBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512SigmoidBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512SigmoidBackAdd(SB), NOSPLIT, $0-48
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
@@ -1113,9 +1936,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512TanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512TanhBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512TanhBackAdd(SB), NOSPLIT, $0-48
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
@@ -1206,26 +2029,207 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Exp(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Exp(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Exp(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS c42b20000<>+0(SB), Z0
-	VMOVUPS cc2d10000<>+0(SB), Z1
-	VMOVUPS c3f800000<>+0(SB), Z2
-	VMOVUPS c4b4000fe<>+0(SB), Z3
-	VMOVUPS c3fb8aa3b<>+0(SB), Z4
-	VMOVUPS cbf317200<>+0(SB), Z5
-	VMOVUPS cb5bfbe8e<>+0(SB), Z6
-	VMOVUPS c3ab520b6<>+0(SB), Z7
-	VMOVUPS c3c091ce5<>+0(SB), Z8
-	VMOVUPS c3d2aac5e<>+0(SB), Z9
-	VMOVUPS c3e2aaa49<>+0(SB), Z10
-	VMOVUPS c3efffffe<>+0(SB), Z11
-	XORQ    BX, BX
+TEXT ·avx512Exp(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     c42b20000<>+0(SB), Z0
+	VMOVUPS     cc2d10000<>+0(SB), Z1
+	VMOVUPS     c3f800000<>+0(SB), Z2
+	VMOVUPS     c4b4000fe<>+0(SB), Z3
+	VMOVUPS     c3fb8aa3b<>+0(SB), Z4
+	VMOVUPS     cbf317200<>+0(SB), Z5
+	VMOVUPS     cb5bfbe8e<>+0(SB), Z6
+	VMOVUPS     c3ab520b6<>+0(SB), Z7
+	VMOVUPS     c3c091ce5<>+0(SB), Z8
+	VMOVUPS     c3d2aac5e<>+0(SB), Z9
+	VMOVUPS     c3e2aaa49<>+0(SB), Z10
+	VMOVUPS     c3efffffe<>+0(SB), Z11
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z12
+	VMINPS      Z12, Z0, Z12
+	VMAXPS      Z12, Z1, Z12
+	VMOVAPS     Z3, Z13
+	VFMADD231PS Z4, Z12, Z13
+	VSUBPS      Z3, Z13, Z13
+	VFMADD231PS Z5, Z13, Z12
+	VFMADD231PS Z6, Z13, Z12
+	VMOVAPS     Z7, Z14
+	VFMADD213PS Z8, Z12, Z14
+	VFMADD213PS Z9, Z12, Z14
+	VFMADD213PS Z10, Z12, Z14
+	VFMADD213PS Z11, Z12, Z14
+	VFMADD213PS Z2, Z12, Z14
+	VFMADD213PS Z2, Z12, Z14
+	VMOVAPS     Z14, Z12
+	VSCALEFPS   Z13, Z12, Z12
+	VMOVUPS     Z12, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z12
+	VMOVUPS     64(DX)(BX*1), Z13
+	VMOVUPS     128(DX)(BX*1), Z14
+	VMOVUPS     192(DX)(BX*1), Z15
+	VMINPS      Z12, Z0, Z12
+	VMAXPS      Z12, Z1, Z12
+	VMINPS      Z13, Z0, Z13
+	VMAXPS      Z13, Z1, Z13
+	VMINPS      Z14, Z0, Z14
+	VMAXPS      Z14, Z1, Z14
+	VMINPS      Z15, Z0, Z15
+	VMAXPS      Z15, Z1, Z15
+	VMOVAPS     Z3, Z16
+	VFMADD231PS Z4, Z12, Z16
+	VMOVAPS     Z3, Z17
+	VFMADD231PS Z4, Z13, Z17
+	VMOVAPS     Z3, Z18
+	VFMADD231PS Z4, Z14, Z18
+	VMOVAPS     Z3, Z19
+	VFMADD231PS Z4, Z15, Z19
+	VSUBPS      Z3, Z16, Z16
+	VSUBPS      Z3, Z17, Z17
+	VSUBPS      Z3, Z18, Z18
+	VSUBPS      Z3, Z19, Z19
+	VFMADD231PS Z5, Z16, Z12
+	VFMADD231PS Z5, Z17, Z13
+	VFMADD231PS Z5, Z18, Z14
+	VFMADD231PS Z5, Z19, Z15
+	VFMADD231PS Z6, Z16, Z12
+	VFMADD231PS Z6, Z17, Z13
+	VFMADD231PS Z6, Z18, Z14
+	VFMADD231PS Z6, Z19, Z15
+	VMOVAPS     Z7, Z20
+	VFMADD213PS Z8, Z12, Z20
+	VMOVAPS     Z7, Z21
+	VFMADD213PS Z8, Z13, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z8, Z14, Z22
+	VMOVAPS     Z7, Z23
+	VFMADD213PS Z8, Z15, Z23
+	VFMADD213PS Z9, Z12, Z20
+	VFMADD213PS Z9, Z13, Z21
+	VFMADD213PS Z9, Z14, Z22
+	VFMADD213PS Z9, Z15, Z23
+	VFMADD213PS Z10, Z12, Z20
+	VFMADD213PS Z10, Z13, Z21
+	VFMADD213PS Z10, Z14, Z22
+	VFMADD213PS Z10, Z15, Z23
+	VFMADD213PS Z11, Z12, Z20
+	VFMADD213PS Z11, Z13, Z21
+	VFMADD213PS Z11, Z14, Z22
+	VFMADD213PS Z11, Z15, Z23
+	VFMADD213PS Z2, Z12, Z20
+	VFMADD213PS Z2, Z13, Z21
+	VFMADD213PS Z2, Z14, Z22
+	VFMADD213PS Z2, Z15, Z23
+	VFMADD213PS Z2, Z12, Z20
+	VFMADD213PS Z2, Z13, Z21
+	VFMADD213PS Z2, Z14, Z22
+	VFMADD213PS Z2, Z15, Z23
+	VMOVAPS     Z20, Z12
+	VSCALEFPS   Z16, Z12, Z12
+	VMOVNTPS    Z12, (CX)(BX*1)
+	VMOVAPS     Z21, Z13
+	VSCALEFPS   Z17, Z13, Z13
+	VMOVNTPS    Z13, 64(CX)(BX*1)
+	VMOVAPS     Z22, Z14
+	VSCALEFPS   Z18, Z14, Z14
+	VMOVNTPS    Z14, 128(CX)(BX*1)
+	VMOVAPS     Z23, Z15
+	VSCALEFPS   Z19, Z15, Z15
+	VMOVNTPS    Z15, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(BX*1), Z12
+	VMINPS      Z12, Z0, Z12
+	VMAXPS      Z12, Z1, Z12
+	VMOVAPS     Z3, Z13
+	VFMADD231PS Z4, Z12, Z13
+	VSUBPS      Z3, Z13, Z13
+	VFMADD231PS Z5, Z13, Z12
+	VFMADD231PS Z6, Z13, Z12
+	VMOVAPS     Z7, Z14
+	VFMADD213PS Z8, Z12, Z14
+	VFMADD213PS Z9, Z12, Z14
+	VFMADD213PS Z10, Z12, Z14
+	VFMADD213PS Z11, Z12, Z14
+	VFMADD213PS Z2, Z12, Z14
+	VFMADD213PS Z2, Z12, Z14
+	VMOVAPS     Z14, Z12
+	VSCALEFPS   Z13, Z12, Z12
+	VMOVNTPS    Z12, (CX)(BX*1)
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX)(BX*1), K1, Z12
+	VMINPS      Z12, Z0, Z12
+	VMAXPS      Z12, Z1, Z12
+	VMOVAPS     Z3, Z0
+	VFMADD231PS Z4, Z12, Z0
+	VSUBPS      Z3, Z0, Z0
+	VFMADD231PS Z5, Z0, Z12
+	VFMADD231PS Z6, Z0, Z12
+	VMOVAPS     Z7, Z1
+	VFMADD213PS Z8, Z12, Z1
+	VFMADD213PS Z9, Z12, Z1
+	VFMADD213PS Z10, Z12, Z1
+	VFMADD213PS Z11, Z12, Z1
+	VFMADD213PS Z2, Z12, Z1
+	VFMADD213PS Z2, Z12, Z1
+	VMOVAPS     Z1, Z12
+	VSCALEFPS   Z0, Z12, Z12
+	VMOVUPS     Z12, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -1568,25 +2572,387 @@ DATA c3efffffe<>+56(SB)/4, $0x3efffffe
 DATA c3efffffe<>+60(SB)/4, $0x3efffffe
 GLOBL c3efffffe<>(SB), RODATA|NOPTR, $64
 
-// func avx512Sigmoid(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Sigmoid(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512Sigmoid(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS sigmoida<>+0(SB), Z0
-	VMOVUPS sigmoidb<>+0(SB), Z1
-	VMOVUPS sigmoidc<>+0(SB), Z2
-	VMOVUPS sigmoidd<>+0(SB), Z3
-	VMOVUPS sigmoide<>+0(SB), Z4
-	VMOVUPS sigmoidf<>+0(SB), Z5
-	VMOVUPS sigmoidg<>+0(SB), Z6
-	VMOVUPS c418b3333<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z8
-	VMOVUPS cbae04128<>+0(SB), Z9
-	VMOVUPS c3f6b851f<>+0(SB), Z10
-	XORQ    BX, BX
+TEXT ·avx512Sigmoid(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VMOVUPS      sigmoida<>+0(SB), Z0
+	VMOVUPS      sigmoidb<>+0(SB), Z1
+	VMOVUPS      sigmoidc<>+0(SB), Z2
+	VMOVUPS      sigmoidd<>+0(SB), Z3
+	VMOVUPS      sigmoide<>+0(SB), Z4
+	VMOVUPS      sigmoidf<>+0(SB), Z5
+	VMOVUPS      sigmoidg<>+0(SB), Z6
+	VMOVUPS      c418b3333<>+0(SB), Z7
+	VMOVUPS      c4b400000<>+0(SB), Z8
+	VMOVUPS      cbae04128<>+0(SB), Z9
+	VMOVUPS      c3f6b851f<>+0(SB), Z10
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      sigmoidi<>+0(SB), Z14, Z12
+	VPERMPS      sigmoidh<>+0(SB), Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z6, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z5, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z4, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z3, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z2, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPORD        c80000000<>+0(SB), Z11, Z13
+	VMOVUPS      cc2d10000<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVUPS      c4b4000fe<>+0(SB), Z14
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS       c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS  cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS      c3ab520b6<>+0(SB), Z25
+	VFMADD213PS  c3c091ce5<>+0(SB), Z13, Z25
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z13, Z25
+	VFMADD213PS  c3e2aaa49<>+0(SB), Z13, Z25
+	VFMADD213PS  c3efffffe<>+0(SB), Z13, Z25
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z25
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z25
+	VMOVAPS      Z25, Z13
+	VSCALEFPS    Z14, Z13, Z13
+	VMOVUPS      c3f800000<>+0(SB), Z25
+	VADDPS       Z25, Z13, Z14
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z13, Z25, K2, Z15
+	VDIVPS       Z14, Z15, Z26
+	VSUBPS       Z25, Z14, Z25
+	VSUBPS       Z25, Z13, Z13
+	VFNMADD231PS Z14, Z26, Z15
+	VFNMADD231PS Z13, Z26, Z15
+	VMOVUPS      c3fba7efa<>+0(SB), Z13
+	VFMADD231PS  cbf000000<>+0(SB), Z14, Z13
+	VFMADD231PS  Z13, Z15, Z26
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS      Z26, K2, Z12
+	VMOVUPS      c3f800000<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z12, Z13, K2, Z16
+	VMOVUPS      Z16, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z11
+	VMOVUPS     64(DX)(BX*1), Z12
+	VMOVUPS     128(DX)(BX*1), Z13
+	VMOVUPS     192(DX)(BX*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc18b3333<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z16
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z12, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z13, Z27
+	VMOVAPS     Z10, Z29
+	VMOVAPS     Z8, Z30
+	VFMADD231PS Z9, Z14, Z29
+	VFMADD231PS Z15, Z11, Z16
+	VFMADD231PS Z25, Z12, Z26
+	VFMADD231PS Z27, Z13, Z28
+	VFMADD231PS Z29, Z14, Z30
+	VPERMPS     Z0, Z16, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     sigmoidi<>+0(SB), Z16, Z11
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z12, Z25
+	VPERMPS     sigmoidi<>+0(SB), Z26, Z12
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z13, Z27
+	VPERMPS     sigmoidi<>+0(SB), Z28, Z13
+	VPERMPS     Z0, Z30, Z29
+	VSUBPS      Z29, Z14, Z29
+	VPERMPS     sigmoidi<>+0(SB), Z30, Z14
+	VPERMPS     sigmoidh<>+0(SB), Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     sigmoidh<>+0(SB), Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     sigmoidh<>+0(SB), Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     sigmoidh<>+0(SB), Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z6, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z6, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z6, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z6, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z5, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z5, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z5, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z5, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z4, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z4, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z4, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z4, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z3, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z3, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z3, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z3, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z2, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z2, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z2, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z2, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z1, Z16, Z16
+	VFMADD213PS Z16, Z15, Z11
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z12
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z13
+	VPERMPS     Z1, Z30, Z15
+	VFMADD213PS Z15, Z29, Z14
+	VMOVUPS     (DX)(BX*1), Z15
+	VMOVUPS     c3f800000<>+0(SB), Z16
+	VSUBPS      Z11, Z16, Z16
+	VPMOVD2M    Z15, K1
+	VBLENDMPS   Z11, Z16, K1, Z17
+	VMOVNTPS    Z17, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z11
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z12, Z15, Z15
+	VPMOVD2M    Z11, K1
+	VBLENDMPS   Z12, Z15, K1, Z18
+	VMOVNTPS    Z18, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z11
+	VMOVUPS     c3f800000<>+0(SB), Z12
+	VSUBPS      Z13, Z12, Z12
+	VPMOVD2M    Z11, K1
+	VBLENDMPS   Z13, Z12, K1, Z19
+	VMOVNTPS    Z19, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z11
+	VMOVUPS     c3f800000<>+0(SB), Z12
+	VSUBPS      Z14, Z12, Z12
+	VPMOVD2M    Z11, K1
+	VBLENDMPS   Z14, Z12, K1, Z20
+	VMOVNTPS    Z20, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ         AX, $0x10
+	JLT          pastpart
+	VMOVUPS      (DX)(BX*1), Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      sigmoidi<>+0(SB), Z14, Z12
+	VPERMPS      sigmoidh<>+0(SB), Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z6, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z5, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z4, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z3, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z2, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPORD        c80000000<>+0(SB), Z11, Z13
+	VMOVUPS      cc2d10000<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVUPS      c4b4000fe<>+0(SB), Z14
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS       c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS  cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS      c3ab520b6<>+0(SB), Z15
+	VFMADD213PS  c3c091ce5<>+0(SB), Z13, Z15
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z13, Z15
+	VFMADD213PS  c3e2aaa49<>+0(SB), Z13, Z15
+	VFMADD213PS  c3efffffe<>+0(SB), Z13, Z15
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z15
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z15
+	VMOVAPS      Z15, Z13
+	VSCALEFPS    Z14, Z13, Z13
+	VMOVUPS      c3f800000<>+0(SB), Z15
+	VADDPS       Z15, Z13, Z14
+	VPMOVD2M     Z11, K1
+	VBLENDMPS    Z13, Z15, K1, Z21
+	VDIVPS       Z14, Z21, Z16
+	VSUBPS       Z15, Z14, Z15
+	VSUBPS       Z15, Z13, Z13
+	VFNMADD231PS Z14, Z16, Z21
+	VFNMADD231PS Z13, Z16, Z21
+	VMOVUPS      c3fba7efa<>+0(SB), Z13
+	VFMADD231PS  cbf000000<>+0(SB), Z14, Z13
+	VFMADD231PS  Z13, Z21, Z16
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K1
+	VMOVAPS      Z16, K1, Z12
+	VMOVUPS      c3f800000<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VPMOVD2M     Z11, K1
+	VBLENDMPS    Z12, Z13, K1, Z22
+	VMOVNTPS     Z22, (CX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          pastseveral
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z8, Z8
+	VFMADD231PS  Z9, Z12, Z7
+	VFMADD231PS  Z7, Z12, Z8
+	VPERMPS      Z0, Z8, Z0
+	VSUBPS       Z0, Z12, Z0
+	VPERMPS      sigmoidi<>+0(SB), Z8, Z7
+	VPERMPS      sigmoidh<>+0(SB), Z8, Z9
+	VFMADD213PS  Z9, Z0, Z7
+	VPERMPS      Z6, Z8, Z6
+	VFMADD213PS  Z6, Z0, Z7
+	VPERMPS      Z5, Z8, Z5
+	VFMADD213PS  Z5, Z0, Z7
+	VPERMPS      Z4, Z8, Z4
+	VFMADD213PS  Z4, Z0, Z7
+	VPERMPS      Z3, Z8, Z3
+	VFMADD213PS  Z3, Z0, Z7
+	VPERMPS      Z2, Z8, Z2
+	VFMADD213PS  Z2, Z0, Z7
+	VPERMPS      Z1, Z8, Z1
+	VFMADD213PS  Z1, Z0, Z7
+	VPORD        c80000000<>+0(SB), Z11, Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      c4b4000fe<>+0(SB), Z1
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS       c4b4000fe<>+0(SB), Z1, Z1
+	VFMADD231PS  cbf317200<>+0(SB), Z1, Z0
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z1, Z0
+	VMOVUPS      c3ab520b6<>+0(SB), Z2
+	VFMADD213PS  c3c091ce5<>+0(SB), Z0, Z2
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z0, Z2
+	VFMADD213PS  c3e2aaa49<>+0(SB), Z0, Z2
+	VFMADD213PS  c3efffffe<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f800000<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f800000<>+0(SB), Z0, Z2
+	VMOVAPS      Z2, Z0
+	VSCALEFPS    Z1, Z0, Z0
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VADDPS       Z2, Z0, Z1
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z0, Z2, K2, Z23
+	VDIVPS       Z1, Z23, Z3
+	VSUBPS       Z2, Z1, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFNMADD231PS Z1, Z3, Z23
+	VFNMADD231PS Z0, Z3, Z23
+	VMOVUPS      c3fba7efa<>+0(SB), Z0
+	VFMADD231PS  cbf000000<>+0(SB), Z1, Z0
+	VFMADD231PS  Z0, Z23, Z3
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS      Z3, K2, Z7
+	VMOVUPS      c3f800000<>+0(SB), Z0
+	VSUBPS       Z7, Z0, Z0
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z7, Z0, K2, Z24
+	VMOVUPS      Z24, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -2104,24 +3470,6 @@ DATA c3f6b851f<>+56(SB)/4, $0x3f6b851f
 DATA c3f6b851f<>+60(SB)/4, $0x3f6b851f
 GLOBL c3f6b851f<>(SB), RODATA|NOPTR, $64
 
-DATA cc18b3333<>+0(SB)/4, $0xc18b3333
-DATA cc18b3333<>+4(SB)/4, $0xc18b3333
-DATA cc18b3333<>+8(SB)/4, $0xc18b3333
-DATA cc18b3333<>+12(SB)/4, $0xc18b3333
-DATA cc18b3333<>+16(SB)/4, $0xc18b3333
-DATA cc18b3333<>+20(SB)/4, $0xc18b3333
-DATA cc18b3333<>+24(SB)/4, $0xc18b3333
-DATA cc18b3333<>+28(SB)/4, $0xc18b3333
-DATA cc18b3333<>+32(SB)/4, $0xc18b3333
-DATA cc18b3333<>+36(SB)/4, $0xc18b3333
-DATA cc18b3333<>+40(SB)/4, $0xc18b3333
-DATA cc18b3333<>+44(SB)/4, $0xc18b3333
-DATA cc18b3333<>+48(SB)/4, $0xc18b3333
-DATA cc18b3333<>+52(SB)/4, $0xc18b3333
-DATA cc18b3333<>+56(SB)/4, $0xc18b3333
-DATA cc18b3333<>+60(SB)/4, $0xc18b3333
-GLOBL cc18b3333<>(SB), RODATA|NOPTR, $64
-
 DATA c7fffffff<>+0(SB)/4, $0x7fffffff
 DATA c7fffffff<>+4(SB)/4, $0x7fffffff
 DATA c7fffffff<>+8(SB)/4, $0x7fffffff
@@ -2194,25 +3542,245 @@ DATA cbf000000<>+56(SB)/4, $0xbf000000
 DATA cbf000000<>+60(SB)/4, $0xbf000000
 GLOBL cbf000000<>(SB), RODATA|NOPTR, $64
 
-// func avx512Tanh(n int, dst *float32, a *float32, b *float32, s float32)
+DATA cc18b3333<>+0(SB)/4, $0xc18b3333
+DATA cc18b3333<>+4(SB)/4, $0xc18b3333
+DATA cc18b3333<>+8(SB)/4, $0xc18b3333
+DATA cc18b3333<>+12(SB)/4, $0xc18b3333
+DATA cc18b3333<>+16(SB)/4, $0xc18b3333
+DATA cc18b3333<>+20(SB)/4, $0xc18b3333
+DATA cc18b3333<>+24(SB)/4, $0xc18b3333
+DATA cc18b3333<>+28(SB)/4, $0xc18b3333
+DATA cc18b3333<>+32(SB)/4, $0xc18b3333
+DATA cc18b3333<>+36(SB)/4, $0xc18b3333
+DATA cc18b3333<>+40(SB)/4, $0xc18b3333
+DATA cc18b3333<>+44(SB)/4, $0xc18b3333
+DATA cc18b3333<>+48(SB)/4, $0xc18b3333
+DATA cc18b3333<>+52(SB)/4, $0xc18b3333
+DATA cc18b3333<>+56(SB)/4, $0xc18b3333
+DATA cc18b3333<>+60(SB)/4, $0xc18b3333
+GLOBL cc18b3333<>(SB), RODATA|NOPTR, $64
+
+// func avx512Tanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Tanh(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS tanha<>+0(SB), Z0
-	VMOVUPS tanhb<>+0(SB), Z1
-	VMOVUPS tanhc<>+0(SB), Z2
-	VMOVUPS tanhd<>+0(SB), Z3
-	VMOVUPS tanhe<>+0(SB), Z4
-	VMOVUPS tanhf<>+0(SB), Z5
-	VMOVUPS tanhg<>+0(SB), Z6
-	VMOVUPS c4111999a<>+0(SB), Z7
-	VMOVUPS c4111999a<>+0(SB), Z7
-	VMOVUPS c3f800000<>+0(SB), Z8
-	VMOVUPS c3fd2d0e5<>+0(SB), Z9
-	XORQ    BX, BX
+TEXT ·avx512Tanh(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     tanha<>+0(SB), Z0
+	VMOVUPS     tanhb<>+0(SB), Z1
+	VMOVUPS     tanhc<>+0(SB), Z2
+	VMOVUPS     tanhd<>+0(SB), Z3
+	VMOVUPS     tanhe<>+0(SB), Z4
+	VMOVUPS     tanhf<>+0(SB), Z5
+	VMOVUPS     tanhg<>+0(SB), Z6
+	VMOVUPS     c4111999a<>+0(SB), Z7
+	VMOVUPS     c4111999a<>+0(SB), Z7
+	VMOVUPS     c3f800000<>+0(SB), Z8
+	VMOVUPS     c3fd2d0e5<>+0(SB), Z9
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z10
+	VPANDD      c7fffffff<>+0(SB), Z10, Z11
+	VMINPS      Z11, Z7, Z11
+	VMOVAPS     Z8, Z12
+	VFMADD231PS Z9, Z11, Z12
+	VPSRLD      $0x15, Z12, Z12
+	VPERMPS     Z0, Z12, Z13
+	VSUBPS      Z13, Z11, Z13
+	VPERMPS     Z6, Z12, Z11
+	VPERMPS     Z5, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z4, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z3, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z2, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z1, Z12, Z12
+	VFMADD213PS Z12, Z13, Z11
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z10, Z11
+	VMOVUPS     Z11, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z10
+	VMOVUPS     64(DX)(BX*1), Z11
+	VMOVUPS     128(DX)(BX*1), Z12
+	VMOVUPS     192(DX)(BX*1), Z13
+	VPANDD      c7fffffff<>+0(SB), Z10, Z14
+	VMINPS      Z14, Z7, Z14
+	VPANDD      c7fffffff<>+0(SB), Z11, Z15
+	VMINPS      Z15, Z7, Z15
+	VPANDD      c7fffffff<>+0(SB), Z12, Z16
+	VMINPS      Z16, Z7, Z16
+	VPANDD      c7fffffff<>+0(SB), Z13, Z17
+	VMINPS      Z17, Z7, Z17
+	VMOVAPS     Z8, Z18
+	VFMADD231PS Z9, Z14, Z18
+	VMOVAPS     Z8, Z19
+	VFMADD231PS Z9, Z15, Z19
+	VMOVAPS     Z8, Z20
+	VFMADD231PS Z9, Z16, Z20
+	VMOVAPS     Z8, Z21
+	VFMADD231PS Z9, Z17, Z21
+	VPSRLD      $0x15, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VPERMPS     Z0, Z18, Z22
+	VSUBPS      Z22, Z14, Z22
+	VPERMPS     Z6, Z18, Z14
+	VPERMPS     Z0, Z19, Z23
+	VSUBPS      Z23, Z15, Z23
+	VPERMPS     Z6, Z19, Z15
+	VPERMPS     Z0, Z20, Z24
+	VSUBPS      Z24, Z16, Z24
+	VPERMPS     Z6, Z20, Z16
+	VPERMPS     Z0, Z21, Z25
+	VSUBPS      Z25, Z17, Z25
+	VPERMPS     Z6, Z21, Z17
+	VPERMPS     Z5, Z18, Z26
+	VFMADD213PS Z26, Z22, Z14
+	VPERMPS     Z5, Z19, Z26
+	VFMADD213PS Z26, Z23, Z15
+	VPERMPS     Z5, Z20, Z26
+	VFMADD213PS Z26, Z24, Z16
+	VPERMPS     Z5, Z21, Z26
+	VFMADD213PS Z26, Z25, Z17
+	VPERMPS     Z4, Z18, Z26
+	VFMADD213PS Z26, Z22, Z14
+	VPERMPS     Z4, Z19, Z26
+	VFMADD213PS Z26, Z23, Z15
+	VPERMPS     Z4, Z20, Z26
+	VFMADD213PS Z26, Z24, Z16
+	VPERMPS     Z4, Z21, Z26
+	VFMADD213PS Z26, Z25, Z17
+	VPERMPS     Z3, Z18, Z26
+	VFMADD213PS Z26, Z22, Z14
+	VPERMPS     Z3, Z19, Z26
+	VFMADD213PS Z26, Z23, Z15
+	VPERMPS     Z3, Z20, Z26
+	VFMADD213PS Z26, Z24, Z16
+	VPERMPS     Z3, Z21, Z26
+	VFMADD213PS Z26, Z25, Z17
+	VPERMPS     Z2, Z18, Z26
+	VFMADD213PS Z26, Z22, Z14
+	VPERMPS     Z2, Z19, Z26
+	VFMADD213PS Z26, Z23, Z15
+	VPERMPS     Z2, Z20, Z26
+	VFMADD213PS Z26, Z24, Z16
+	VPERMPS     Z2, Z21, Z26
+	VFMADD213PS Z26, Z25, Z17
+	VPERMPS     Z1, Z18, Z18
+	VFMADD213PS Z18, Z22, Z14
+	VPERMPS     Z1, Z19, Z18
+	VFMADD213PS Z18, Z23, Z15
+	VPERMPS     Z1, Z20, Z18
+	VFMADD213PS Z18, Z24, Z16
+	VPERMPS     Z1, Z21, Z18
+	VFMADD213PS Z18, Z25, Z17
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z10, Z14
+	VMOVNTPS    Z14, (CX)(BX*1)
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z11, Z15
+	VMOVNTPS    Z15, 64(CX)(BX*1)
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z12, Z16
+	VMOVNTPS    Z16, 128(CX)(BX*1)
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z13, Z17
+	VMOVNTPS    Z17, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(BX*1), Z10
+	VPANDD      c7fffffff<>+0(SB), Z10, Z11
+	VMINPS      Z11, Z7, Z11
+	VMOVAPS     Z8, Z12
+	VFMADD231PS Z9, Z11, Z12
+	VPSRLD      $0x15, Z12, Z12
+	VPERMPS     Z0, Z12, Z13
+	VSUBPS      Z13, Z11, Z13
+	VPERMPS     Z6, Z12, Z11
+	VPERMPS     Z5, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z4, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z3, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z2, Z12, Z14
+	VFMADD213PS Z14, Z13, Z11
+	VPERMPS     Z1, Z12, Z12
+	VFMADD213PS Z12, Z13, Z11
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z10, Z11
+	VMOVNTPS    Z11, (CX)(BX*1)
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX)(BX*1), K1, Z10
+	VPANDD      c7fffffff<>+0(SB), Z10, Z11
+	VMINPS      Z11, Z7, Z11
+	VMOVAPS     Z8, Z7
+	VFMADD231PS Z9, Z11, Z7
+	VPSRLD      $0x15, Z7, Z7
+	VPERMPS     Z0, Z7, Z0
+	VSUBPS      Z0, Z11, Z0
+	VPERMPS     Z6, Z7, Z6
+	VPERMPS     Z5, Z7, Z5
+	VFMADD213PS Z5, Z0, Z6
+	VPERMPS     Z4, Z7, Z4
+	VFMADD213PS Z4, Z0, Z6
+	VPERMPS     Z3, Z7, Z3
+	VFMADD213PS Z3, Z0, Z6
+	VPERMPS     Z2, Z7, Z2
+	VFMADD213PS Z2, Z0, Z6
+	VPERMPS     Z1, Z7, Z1
+	VFMADD213PS Z1, Z0, Z6
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z10, Z6
+	VMOVUPS     Z6, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -2537,24 +4105,205 @@ DATA c3fd2d0e5<>+56(SB)/4, $0x3fd2d0e5
 DATA c3fd2d0e5<>+60(SB)/4, $0x3fd2d0e5
 GLOBL c3fd2d0e5<>(SB), RODATA|NOPTR, $64
 
-// func avx512Log(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Log(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Log(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS c3f800000<>+0(SB), Z0
-	VMOVUPS c3f317218<>+0(SB), Z1
-	VMOVUPS c3d5de191<>+0(SB), Z2
-	VMOVUPS cbdf735a4<>+0(SB), Z3
-	VMOVUPS c3e196f70<>+0(SB), Z4
-	VMOVUPS cbe2c428e<>+0(SB), Z5
-	VMOVUPS c3e4c90ae<>+0(SB), Z6
-	VMOVUPS cbe7feeeb<>+0(SB), Z7
-	VMOVUPS c3eaaaaf3<>+0(SB), Z8
-	VMOVUPS cbf00000a<>+0(SB), Z9
-	XORQ    BX, BX
+TEXT ·avx512Log(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     c3f800000<>+0(SB), Z0
+	VMOVUPS     c3f317218<>+0(SB), Z1
+	VMOVUPS     c3d5de191<>+0(SB), Z2
+	VMOVUPS     cbdf735a4<>+0(SB), Z3
+	VMOVUPS     c3e196f70<>+0(SB), Z4
+	VMOVUPS     cbe2c428e<>+0(SB), Z5
+	VMOVUPS     c3e4c90ae<>+0(SB), Z6
+	VMOVUPS     cbe7feeeb<>+0(SB), Z7
+	VMOVUPS     c3eaaaaf3<>+0(SB), Z8
+	VMOVUPS     cbf00000a<>+0(SB), Z9
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z10
+	VGETMANTPS  $0x0f, Z10, Z11
+	VGETEXPPS   Z10, Z10
+	VGETEXPPS   Z11, Z12
+	VSUBPS      Z12, Z10, Z10
+	VSUBPS      Z0, Z11, Z11
+	VMOVAPS     Z2, Z12
+	VFMADD213PS Z3, Z11, Z12
+	VFMADD213PS Z4, Z11, Z12
+	VFMADD213PS Z5, Z11, Z12
+	VFMADD213PS Z6, Z11, Z12
+	VFMADD213PS Z7, Z11, Z12
+	VFMADD213PS Z8, Z11, Z12
+	VFMADD213PS Z9, Z11, Z12
+	VMULPS      Z11, Z12, Z12
+	VFMADD213PS Z11, Z11, Z12
+	VFMADD231PS Z1, Z10, Z12
+	VMOVUPS     Z12, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z10
+	VMOVUPS     64(DX)(BX*1), Z11
+	VMOVUPS     128(DX)(BX*1), Z12
+	VMOVUPS     192(DX)(BX*1), Z13
+	VGETMANTPS  $0x0f, Z10, Z14
+	VGETEXPPS   Z10, Z10
+	VGETMANTPS  $0x0f, Z11, Z15
+	VGETEXPPS   Z11, Z11
+	VGETMANTPS  $0x0f, Z12, Z16
+	VGETEXPPS   Z12, Z12
+	VGETMANTPS  $0x0f, Z13, Z17
+	VGETEXPPS   Z13, Z20
+	VGETEXPPS   Z14, Z13
+	VGETEXPPS   Z15, Z18
+	VGETEXPPS   Z16, Z19
+	VGETEXPPS   Z17, Z21
+	VSUBPS      Z13, Z10, Z10
+	VSUBPS      Z0, Z14, Z14
+	VSUBPS      Z18, Z11, Z11
+	VSUBPS      Z0, Z15, Z15
+	VSUBPS      Z19, Z12, Z12
+	VSUBPS      Z0, Z16, Z16
+	VSUBPS      Z21, Z20, Z20
+	VSUBPS      Z0, Z17, Z17
+	VMOVAPS     Z2, Z13
+	VFMADD213PS Z3, Z14, Z13
+	VMOVAPS     Z2, Z18
+	VFMADD213PS Z3, Z15, Z18
+	VMOVAPS     Z2, Z19
+	VFMADD213PS Z3, Z16, Z19
+	VMOVAPS     Z2, Z21
+	VFMADD213PS Z3, Z17, Z21
+	VFMADD213PS Z4, Z14, Z13
+	VFMADD213PS Z4, Z15, Z18
+	VFMADD213PS Z4, Z16, Z19
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z5, Z14, Z13
+	VFMADD213PS Z5, Z15, Z18
+	VFMADD213PS Z5, Z16, Z19
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z6, Z14, Z13
+	VFMADD213PS Z6, Z15, Z18
+	VFMADD213PS Z6, Z16, Z19
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z7, Z14, Z13
+	VFMADD213PS Z7, Z15, Z18
+	VFMADD213PS Z7, Z16, Z19
+	VFMADD213PS Z7, Z17, Z21
+	VFMADD213PS Z8, Z14, Z13
+	VFMADD213PS Z8, Z15, Z18
+	VFMADD213PS Z8, Z16, Z19
+	VFMADD213PS Z8, Z17, Z21
+	VFMADD213PS Z9, Z14, Z13
+	VFMADD213PS Z9, Z15, Z18
+	VFMADD213PS Z9, Z16, Z19
+	VFMADD213PS Z9, Z17, Z21
+	VMULPS      Z14, Z13, Z13
+	VMULPS      Z15, Z18, Z18
+	VMULPS      Z16, Z19, Z19
+	VMULPS      Z17, Z21, Z21
+	VFMADD213PS Z14, Z14, Z13
+	VFMADD213PS Z15, Z15, Z18
+	VFMADD213PS Z16, Z16, Z19
+	VFMADD213PS Z17, Z17, Z21
+	VFMADD231PS Z1, Z10, Z13
+	VMOVNTPS    Z13, (CX)(BX*1)
+	VFMADD231PS Z1, Z11, Z18
+	VMOVNTPS    Z18, 64(CX)(BX*1)
+	VFMADD231PS Z1, Z12, Z19
+	VMOVNTPS    Z19, 128(CX)(BX*1)
+	VFMADD231PS Z1, Z20, Z21
+	VMOVNTPS    Z21, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(BX*1), Z10
+	VGETMANTPS  $0x0f, Z10, Z11
+	VGETEXPPS   Z10, Z10
+	VGETEXPPS   Z11, Z12
+	VSUBPS      Z12, Z10, Z10
+	VSUBPS      Z0, Z11, Z11
+	VMOVAPS     Z2, Z12
+	VFMADD213PS Z3, Z11, Z12
+	VFMADD213PS Z4, Z11, Z12
+	VFMADD213PS Z5, Z11, Z12
+	VFMADD213PS Z6, Z11, Z12
+	VFMADD213PS Z7, Z11, Z12
+	VFMADD213PS Z8, Z11, Z12
+	VFMADD213PS Z9, Z11, Z12
+	VMULPS      Z11, Z12, Z12
+	VFMADD213PS Z11, Z11, Z12
+	VFMADD231PS Z1, Z10, Z12
+	VMOVNTPS    Z12, (CX)(BX*1)
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX)(BX*1), K1, Z10
+	VGETMANTPS  $0x0f, Z10, Z11
+	VGETEXPPS   Z10, Z10
+	VGETEXPPS   Z11, Z12
+	VSUBPS      Z12, Z10, Z10
+	VSUBPS      Z0, Z11, Z11
+	VMOVAPS     Z2, Z0
+	VFMADD213PS Z3, Z11, Z0
+	VFMADD213PS Z4, Z11, Z0
+	VFMADD213PS Z5, Z11, Z0
+	VFMADD213PS Z6, Z11, Z0
+	VFMADD213PS Z7, Z11, Z0
+	VFMADD213PS Z8, Z11, Z0
+	VFMADD213PS Z9, Z11, Z0
+	VMULPS      Z11, Z0, Z0
+	VFMADD213PS Z11, Z11, Z0
+	VFMADD231PS Z1, Z10, Z0
+	VMOVUPS     Z0, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -2861,25 +4610,344 @@ DATA cbf00000a<>+56(SB)/4, $0xbf00000a
 DATA cbf00000a<>+60(SB)/4, $0xbf00000a
 GLOBL cbf00000a<>(SB), RODATA|NOPTR, $64
 
-// func avx512Softplus(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Softplus(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Softplus(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS softplusa<>+0(SB), Z0
-	VMOVUPS softplusb<>+0(SB), Z1
-	VMOVUPS softplusc<>+0(SB), Z2
-	VMOVUPS softplusd<>+0(SB), Z3
-	VMOVUPS softpluse<>+0(SB), Z4
-	VMOVUPS softplusf<>+0(SB), Z5
-	VMOVUPS softplusg<>+0(SB), Z6
-	VMOVUPS c418b3333<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z8
-	VMOVUPS cbae04128<>+0(SB), Z9
-	VMOVUPS c3f6b851f<>+0(SB), Z10
-	XORQ    BX, BX
+TEXT ·avx512Softplus(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     softplusa<>+0(SB), Z0
+	VMOVUPS     softplusb<>+0(SB), Z1
+	VMOVUPS     softplusc<>+0(SB), Z2
+	VMOVUPS     softplusd<>+0(SB), Z3
+	VMOVUPS     softpluse<>+0(SB), Z4
+	VMOVUPS     softplusf<>+0(SB), Z5
+	VMOVUPS     softplusg<>+0(SB), Z6
+	VMOVUPS     c418b3333<>+0(SB), Z7
+	VMOVUPS     c4b400000<>+0(SB), Z8
+	VMOVUPS     cbae04128<>+0(SB), Z9
+	VMOVUPS     c3f6b851f<>+0(SB), Z10
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z9, Z12, Z13
+	VFMADD231PS Z13, Z12, Z14
+	VPERMPS     Z0, Z14, Z13
+	VSUBPS      Z13, Z12, Z13
+	VPERMPS     softplusi<>+0(SB), Z14, Z12
+	VPERMPS     softplush<>+0(SB), Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z6, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z5, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z4, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z3, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z2, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z13, Z12
+	VPORD       c80000000<>+0(SB), Z11, Z13
+	VMOVUPS     cc2d10000<>+0(SB), Z14
+	VMAXPS      Z13, Z14, Z13
+	VMOVUPS     c4b4000fe<>+0(SB), Z14
+	VFMADD231PS c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS      c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS     c3ab520b6<>+0(SB), Z22
+	VFMADD213PS c3c091ce5<>+0(SB), Z13, Z22
+	VFMADD213PS c3d2aac5e<>+0(SB), Z13, Z22
+	VFMADD213PS c3e2aaa49<>+0(SB), Z13, Z22
+	VFMADD213PS c3efffffe<>+0(SB), Z13, Z22
+	VFMADD213PS c3f800000<>+0(SB), Z13, Z22
+	VFMADD213PS c3f800000<>+0(SB), Z13, Z22
+	VMOVAPS     Z22, Z13
+	VSCALEFPS   Z14, Z13, Z13
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS     Z13, K2, Z12
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z11, Z15, Z11
+	VADDPS      Z11, Z12, Z12
+	VMOVUPS     Z12, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z11
+	VMOVUPS     64(DX)(BX*1), Z12
+	VMOVUPS     128(DX)(BX*1), Z13
+	VMOVUPS     192(DX)(BX*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc18b3333<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z22
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z23
+	VMOVAPS     Z8, Z24
+	VFMADD231PS Z9, Z12, Z23
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z13, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z14, Z27
+	VFMADD231PS Z15, Z11, Z22
+	VFMADD231PS Z23, Z12, Z24
+	VFMADD231PS Z25, Z13, Z26
+	VFMADD231PS Z27, Z14, Z28
+	VPERMPS     Z0, Z22, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     softplusi<>+0(SB), Z22, Z11
+	VPERMPS     Z0, Z24, Z23
+	VSUBPS      Z23, Z12, Z23
+	VPERMPS     softplusi<>+0(SB), Z24, Z12
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z13, Z25
+	VPERMPS     softplusi<>+0(SB), Z26, Z13
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z14, Z27
+	VPERMPS     softplusi<>+0(SB), Z28, Z14
+	VPERMPS     softplush<>+0(SB), Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     softplush<>+0(SB), Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     softplush<>+0(SB), Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     softplush<>+0(SB), Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z6, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z6, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z6, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z6, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z5, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z5, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z5, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z5, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z4, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z4, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z4, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z4, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z3, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z3, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z3, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z3, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z2, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z2, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z2, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z2, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z1, Z22, Z22
+	VFMADD213PS Z22, Z15, Z11
+	VPERMPS     Z1, Z24, Z15
+	VFMADD213PS Z15, Z23, Z12
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z13
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VMOVUPS     (DX)(BX*1), Z15
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z15, Z16, Z15
+	VADDPS      Z15, Z11, Z11
+	VMOVNTPS    Z11, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z11
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z11, Z17, Z11
+	VADDPS      Z11, Z12, Z12
+	VMOVNTPS    Z12, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z11
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z11, Z18, Z11
+	VADDPS      Z11, Z13, Z13
+	VMOVNTPS    Z13, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z11
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z11, Z19, Z11
+	VADDPS      Z11, Z14, Z14
+	VMOVNTPS    Z14, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(BX*1), Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z9, Z12, Z13
+	VFMADD231PS Z13, Z12, Z14
+	VPERMPS     Z0, Z14, Z13
+	VSUBPS      Z13, Z12, Z13
+	VPERMPS     softplusi<>+0(SB), Z14, Z12
+	VPERMPS     softplush<>+0(SB), Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z6, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z5, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z4, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z3, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z2, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z13, Z12
+	VPORD       c80000000<>+0(SB), Z11, Z13
+	VMOVUPS     cc2d10000<>+0(SB), Z14
+	VMAXPS      Z13, Z14, Z13
+	VMOVUPS     c4b4000fe<>+0(SB), Z14
+	VFMADD231PS c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS      c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS     c3ab520b6<>+0(SB), Z15
+	VFMADD213PS c3c091ce5<>+0(SB), Z13, Z15
+	VFMADD213PS c3d2aac5e<>+0(SB), Z13, Z15
+	VFMADD213PS c3e2aaa49<>+0(SB), Z13, Z15
+	VFMADD213PS c3efffffe<>+0(SB), Z13, Z15
+	VFMADD213PS c3f800000<>+0(SB), Z13, Z15
+	VFMADD213PS c3f800000<>+0(SB), Z13, Z15
+	VMOVAPS     Z15, Z13
+	VSCALEFPS   Z14, Z13, Z13
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Z11, K1
+	VMOVAPS     Z13, K1, Z12
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z11, Z20, Z11
+	VADDPS      Z11, Z12, Z12
+	VMOVNTPS    Z12, (CX)(BX*1)
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX)(BX*1), K1, Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z7
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z9, Z12, Z7
+	VFMADD231PS Z7, Z12, Z8
+	VPERMPS     Z0, Z8, Z0
+	VSUBPS      Z0, Z12, Z0
+	VPERMPS     softplusi<>+0(SB), Z8, Z7
+	VPERMPS     softplush<>+0(SB), Z8, Z9
+	VFMADD213PS Z9, Z0, Z7
+	VPERMPS     Z6, Z8, Z6
+	VFMADD213PS Z6, Z0, Z7
+	VPERMPS     Z5, Z8, Z5
+	VFMADD213PS Z5, Z0, Z7
+	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z7
+	VPERMPS     Z3, Z8, Z3
+	VFMADD213PS Z3, Z0, Z7
+	VPERMPS     Z2, Z8, Z2
+	VFMADD213PS Z2, Z0, Z7
+	VPERMPS     Z1, Z8, Z1
+	VFMADD213PS Z1, Z0, Z7
+	VPORD       c80000000<>+0(SB), Z11, Z0
+	VMOVUPS     cc2d10000<>+0(SB), Z1
+	VMAXPS      Z0, Z1, Z0
+	VMOVUPS     c4b4000fe<>+0(SB), Z1
+	VFMADD231PS c3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS      c4b4000fe<>+0(SB), Z1, Z1
+	VFMADD231PS cbf317200<>+0(SB), Z1, Z0
+	VFMADD231PS cb5bfbe8e<>+0(SB), Z1, Z0
+	VMOVUPS     c3ab520b6<>+0(SB), Z2
+	VFMADD213PS c3c091ce5<>+0(SB), Z0, Z2
+	VFMADD213PS c3d2aac5e<>+0(SB), Z0, Z2
+	VFMADD213PS c3e2aaa49<>+0(SB), Z0, Z2
+	VFMADD213PS c3efffffe<>+0(SB), Z0, Z2
+	VFMADD213PS c3f800000<>+0(SB), Z0, Z2
+	VFMADD213PS c3f800000<>+0(SB), Z0, Z2
+	VMOVAPS     Z2, Z0
+	VSCALEFPS   Z1, Z0, Z0
+	VCMPPS      $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS     Z0, K2, Z7
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z11, Z21, Z11
+	VADDPS      Z11, Z7, Z7
+	VMOVUPS     Z7, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -3628,27 +5696,236 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Erf(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512Erf(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512Erf(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS erfa<>+0(SB), Z0
-	VMOVUPS erfb<>+0(SB), Z1
-	VMOVUPS erfc<>+0(SB), Z2
-	VMOVUPS erfd<>+0(SB), Z3
-	VMOVUPS erfe<>+0(SB), Z4
-	VMOVUPS erff<>+0(SB), Z5
-	VMOVUPS erfg<>+0(SB), Z6
-	VMOVUPS c407c28f6<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z7
-	VMOVUPS c40762762<>+0(SB), Z8
-	VMOVUPS c407c28f6<>+0(SB), Z9
-	VMOVUPS c3f800000<>+0(SB), Z10
-	VMOVUPS cb37bd649<>+0(SB), Z11
-	XORQ    BX, BX
+TEXT ·avx512Erf(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     erfa<>+0(SB), Z0
+	VMOVUPS     erfb<>+0(SB), Z1
+	VMOVUPS     erfc<>+0(SB), Z2
+	VMOVUPS     erfd<>+0(SB), Z3
+	VMOVUPS     erfe<>+0(SB), Z4
+	VMOVUPS     erff<>+0(SB), Z5
+	VMOVUPS     erfg<>+0(SB), Z6
+	VMOVUPS     c407c28f6<>+0(SB), Z7
+	VMOVUPS     c4b400000<>+0(SB), Z7
+	VMOVUPS     c40762762<>+0(SB), Z8
+	VMOVUPS     c407c28f6<>+0(SB), Z9
+	VMOVUPS     c3f800000<>+0(SB), Z10
+	VMOVUPS     cb37bd649<>+0(SB), Z11
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMINPS      Z13, Z9, Z13
+	VMOVAPS     Z7, Z14
+	VFMADD231PS Z8, Z13, Z14
+	VPERMPS     Z0, Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     Z6, Z14, Z13
+	VPERMPS     Z5, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z4, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z3, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z2, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD231PS Z11, Z15, Z14
+	VFMADD213PS Z14, Z15, Z13
+	VMINPS      Z13, Z10, Z13
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z12, Z13
+	VMOVUPS     Z13, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z12
+	VMOVUPS     64(DX)(BX*1), Z13
+	VMOVUPS     128(DX)(BX*1), Z14
+	VMOVUPS     192(DX)(BX*1), Z15
+	VPANDD      c7fffffff<>+0(SB), Z12, Z16
+	VMINPS      Z16, Z9, Z16
+	VPANDD      c7fffffff<>+0(SB), Z13, Z17
+	VMINPS      Z17, Z9, Z17
+	VPANDD      c7fffffff<>+0(SB), Z14, Z18
+	VMINPS      Z18, Z9, Z18
+	VPANDD      c7fffffff<>+0(SB), Z15, Z19
+	VMINPS      Z19, Z9, Z19
+	VMOVAPS     Z7, Z20
+	VFMADD231PS Z8, Z16, Z20
+	VMOVAPS     Z7, Z21
+	VFMADD231PS Z8, Z17, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD231PS Z8, Z18, Z22
+	VMOVAPS     Z7, Z23
+	VFMADD231PS Z8, Z19, Z23
+	VPERMPS     Z0, Z20, Z24
+	VSUBPS      Z24, Z16, Z24
+	VPERMPS     Z6, Z20, Z16
+	VPERMPS     Z0, Z21, Z25
+	VSUBPS      Z25, Z17, Z25
+	VPERMPS     Z6, Z21, Z17
+	VPERMPS     Z0, Z22, Z26
+	VSUBPS      Z26, Z18, Z26
+	VPERMPS     Z6, Z22, Z18
+	VPERMPS     Z0, Z23, Z27
+	VSUBPS      Z27, Z19, Z27
+	VPERMPS     Z6, Z23, Z19
+	VPERMPS     Z5, Z20, Z28
+	VFMADD213PS Z28, Z24, Z16
+	VPERMPS     Z5, Z21, Z28
+	VFMADD213PS Z28, Z25, Z17
+	VPERMPS     Z5, Z22, Z28
+	VFMADD213PS Z28, Z26, Z18
+	VPERMPS     Z5, Z23, Z28
+	VFMADD213PS Z28, Z27, Z19
+	VPERMPS     Z4, Z20, Z28
+	VFMADD213PS Z28, Z24, Z16
+	VPERMPS     Z4, Z21, Z28
+	VFMADD213PS Z28, Z25, Z17
+	VPERMPS     Z4, Z22, Z28
+	VFMADD213PS Z28, Z26, Z18
+	VPERMPS     Z4, Z23, Z28
+	VFMADD213PS Z28, Z27, Z19
+	VPERMPS     Z3, Z20, Z28
+	VFMADD213PS Z28, Z24, Z16
+	VPERMPS     Z3, Z21, Z28
+	VFMADD213PS Z28, Z25, Z17
+	VPERMPS     Z3, Z22, Z28
+	VFMADD213PS Z28, Z26, Z18
+	VPERMPS     Z3, Z23, Z28
+	VFMADD213PS Z28, Z27, Z19
+	VPERMPS     Z2, Z20, Z28
+	VFMADD213PS Z28, Z24, Z16
+	VPERMPS     Z2, Z21, Z28
+	VFMADD213PS Z28, Z25, Z17
+	VPERMPS     Z2, Z22, Z28
+	VFMADD213PS Z28, Z26, Z18
+	VPERMPS     Z2, Z23, Z28
+	VFMADD213PS Z28, Z27, Z19
+	VPERMPS     Z1, Z20, Z20
+	VFMADD231PS Z11, Z24, Z20
+	VFMADD213PS Z20, Z24, Z16
+	VPERMPS     Z1, Z21, Z20
+	VFMADD231PS Z11, Z25, Z20
+	VFMADD213PS Z20, Z25, Z17
+	VPERMPS     Z1, Z22, Z20
+	VFMADD231PS Z11, Z26, Z20
+	VFMADD213PS Z20, Z26, Z18
+	VPERMPS     Z1, Z23, Z20
+	VFMADD231PS Z11, Z27, Z20
+	VFMADD213PS Z20, Z27, Z19
+	VMINPS      Z16, Z10, Z16
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z12, Z16
+	VMOVNTPS    Z16, (CX)(BX*1)
+	VMINPS      Z17, Z10, Z17
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z13, Z17
+	VMOVNTPS    Z17, 64(CX)(BX*1)
+	VMINPS      Z18, Z10, Z18
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z14, Z18
+	VMOVNTPS    Z18, 128(CX)(BX*1)
+	VMINPS      Z19, Z10, Z19
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z15, Z19
+	VMOVNTPS    Z19, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(BX*1), Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMINPS      Z13, Z9, Z13
+	VMOVAPS     Z7, Z14
+	VFMADD231PS Z8, Z13, Z14
+	VPERMPS     Z0, Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     Z6, Z14, Z13
+	VPERMPS     Z5, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z4, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z3, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z2, Z14, Z16
+	VFMADD213PS Z16, Z15, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD231PS Z11, Z15, Z14
+	VFMADD213PS Z14, Z15, Z13
+	VMINPS      Z13, Z10, Z13
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z12, Z13
+	VMOVNTPS    Z13, (CX)(BX*1)
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX)(BX*1), K1, Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMINPS      Z13, Z9, Z13
+	VMOVAPS     Z7, Z7
+	VFMADD231PS Z8, Z13, Z7
+	VPERMPS     Z0, Z7, Z0
+	VSUBPS      Z0, Z13, Z0
+	VPERMPS     Z6, Z7, Z6
+	VPERMPS     Z5, Z7, Z5
+	VFMADD213PS Z5, Z0, Z6
+	VPERMPS     Z4, Z7, Z4
+	VFMADD213PS Z4, Z0, Z6
+	VPERMPS     Z3, Z7, Z3
+	VFMADD213PS Z3, Z0, Z6
+	VPERMPS     Z2, Z7, Z2
+	VFMADD213PS Z2, Z0, Z6
+	VPERMPS     Z1, Z7, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VFMADD213PS Z1, Z0, Z6
+	VMINPS      Z6, Z10, Z6
+	VPTERNLOGD  $0xd8, c80000000<>+0(SB), Z12, Z6
+	VMOVUPS     Z6, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -3997,25 +6274,410 @@ DATA cb37bd649<>+56(SB)/4, $0xb37bd649
 DATA cb37bd649<>+60(SB)/4, $0xb37bd649
 GLOBL cb37bd649<>(SB), RODATA|NOPTR, $64
 
-// func avx512GELU(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512GELU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512GELU(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS belowa<>+0(SB), Z0
-	VMOVUPS belowb<>+0(SB), Z1
-	VMOVUPS belowc<>+0(SB), Z2
-	VMOVUPS belowd<>+0(SB), Z3
-	VMOVUPS belowe<>+0(SB), Z4
-	VMOVUPS belowf<>+0(SB), Z5
-	VMOVUPS belowg<>+0(SB), Z6
-	VMOVUPS c40c00000<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z8
-	VMOVUPS c3e7cdf01<>+0(SB), Z9
-	VMOVUPS c3f8ccccd<>+0(SB), Z10
-	XORQ    BX, BX
+TEXT ·avx512GELU(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     belowa<>+0(SB), Z0
+	VMOVUPS     belowb<>+0(SB), Z1
+	VMOVUPS     belowc<>+0(SB), Z2
+	VMOVUPS     belowd<>+0(SB), Z3
+	VMOVUPS     belowe<>+0(SB), Z4
+	VMOVUPS     belowf<>+0(SB), Z5
+	VMOVUPS     belowg<>+0(SB), Z6
+	VMOVUPS     c40c00000<>+0(SB), Z7
+	VMOVUPS     c4b400000<>+0(SB), Z8
+	VMOVUPS     c3e7cdf01<>+0(SB), Z9
+	VMOVUPS     c3f8ccccd<>+0(SB), Z10
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z9, Z12, Z13
+	VFMADD231PS Z13, Z12, Z14
+	VPERMPS     Z0, Z14, Z13
+	VSUBPS      Z13, Z12, Z13
+	VPERMPS     belowi<>+0(SB), Z14, Z12
+	VPERMPS     belowh<>+0(SB), Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z6, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z5, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z4, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z3, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z2, Z14, Z22
+	VFMADD213PS Z22, Z13, Z12
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z13, Z12
+	VPANDD      c7fffffff<>+0(SB), Z11, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVUPS     c3fa00000<>+0(SB), Z14
+	VFMADD231PS c3fa3d70a<>+0(SB), Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z23
+	VMULPS      Z13, Z13, Z22
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS cbf38aa3b<>+0(SB), Z22, Z23
+	VPERMPS     bella<>+0(SB), Z14, Z22
+	VSUBPS      Z22, Z13, Z22
+	VPERMPS     bellg<>+0(SB), Z14, Z24
+	VSUBPS      c4b4000fe<>+0(SB), Z23, Z23
+	VPERMPS     bellf<>+0(SB), Z14, Z25
+	VFMADD213PS Z25, Z22, Z24
+	VMULPS      c3fb17200<>+0(SB), Z23, Z25
+	VPERMPS     belle<>+0(SB), Z14, Z26
+	VFMADD213PS Z26, Z22, Z24
+	VFMADD231PS Z13, Z13, Z25
+	VPERMPS     belld<>+0(SB), Z14, Z13
+	VFMADD213PS Z13, Z22, Z24
+	VFMADD231PS c363fbe8e<>+0(SB), Z23, Z25
+	VPERMPS     bellc<>+0(SB), Z14, Z13
+	VFMADD213PS Z13, Z22, Z24
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z25, Z13
+	VPERMPS     bellb<>+0(SB), Z14, Z14
+	VMOVAPS     Z14, Z26
+	VFMADD231PS Z22, Z24, Z26
+	VFMADD213PS c3b2aac5e<>+0(SB), Z25, Z13
+	VSUBPS      Z26, Z14, Z14
+	VFMADD213PS Z14, Z22, Z24
+	VFMADD213PS cbcaaaa49<>+0(SB), Z25, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z25, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z25, Z13
+	VMULPS      Z25, Z13, Z13
+	VFMADD213PS Z24, Z26, Z13
+	VADDPS      Z26, Z13, Z13
+	VSCALEFPS   Z23, Z13, Z13
+	VCMPPS      $0x01, cc0c00000<>+0(SB), Z11, K2
+	VMOVAPS     Z13, K2, Z12
+	VPXORD      Z15, Z15, Z15
+	VPMAXSD     Z11, Z15, Z11
+	VSUBPS      Z12, Z11, Z11
+	VMOVUPS     Z11, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z11
+	VMOVUPS     64(DX)(BX*1), Z12
+	VMOVUPS     128(DX)(BX*1), Z13
+	VMOVUPS     192(DX)(BX*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc0c00000<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z22
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z23
+	VMOVAPS     Z8, Z24
+	VFMADD231PS Z9, Z12, Z23
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z13, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z14, Z27
+	VFMADD231PS Z15, Z11, Z22
+	VFMADD231PS Z23, Z12, Z24
+	VFMADD231PS Z25, Z13, Z26
+	VFMADD231PS Z27, Z14, Z28
+	VPERMPS     Z0, Z22, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     belowi<>+0(SB), Z22, Z11
+	VPERMPS     Z0, Z24, Z23
+	VSUBPS      Z23, Z12, Z23
+	VPERMPS     belowi<>+0(SB), Z24, Z12
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z13, Z25
+	VPERMPS     belowi<>+0(SB), Z26, Z13
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z14, Z27
+	VPERMPS     belowi<>+0(SB), Z28, Z14
+	VPERMPS     belowh<>+0(SB), Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     belowh<>+0(SB), Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     belowh<>+0(SB), Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     belowh<>+0(SB), Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z6, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z6, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z6, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z6, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z5, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z5, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z5, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z5, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z4, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z4, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z4, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z4, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z3, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z3, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z3, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z3, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z2, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z2, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z2, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z2, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z1, Z22, Z22
+	VFMADD213PS Z22, Z15, Z11
+	VPERMPS     Z1, Z24, Z15
+	VFMADD213PS Z15, Z23, Z12
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z13
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VMOVUPS     (DX)(BX*1), Z15
+	VPXORD      Z16, Z16, Z16
+	VPMAXSD     Z15, Z16, Z15
+	VSUBPS      Z11, Z15, Z15
+	VMOVNTPS    Z15, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z11
+	VPXORD      Z17, Z17, Z17
+	VPMAXSD     Z11, Z17, Z11
+	VSUBPS      Z12, Z11, Z11
+	VMOVNTPS    Z11, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z11
+	VPXORD      Z18, Z18, Z18
+	VPMAXSD     Z11, Z18, Z11
+	VSUBPS      Z13, Z11, Z11
+	VMOVNTPS    Z11, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z11
+	VPXORD      Z19, Z19, Z19
+	VPMAXSD     Z11, Z19, Z11
+	VSUBPS      Z14, Z11, Z11
+	VMOVNTPS    Z11, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(BX*1), Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z9, Z12, Z13
+	VFMADD231PS Z13, Z12, Z14
+	VPERMPS     Z0, Z14, Z13
+	VSUBPS      Z13, Z12, Z13
+	VPERMPS     belowi<>+0(SB), Z14, Z12
+	VPERMPS     belowh<>+0(SB), Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z6, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z5, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z4, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z3, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z2, Z14, Z15
+	VFMADD213PS Z15, Z13, Z12
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z13, Z12
+	VPANDD      c7fffffff<>+0(SB), Z11, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVUPS     c3fa00000<>+0(SB), Z14
+	VFMADD231PS c3fa3d70a<>+0(SB), Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z22
+	VMULPS      Z13, Z13, Z15
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS cbf38aa3b<>+0(SB), Z15, Z22
+	VPERMPS     bella<>+0(SB), Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     bellg<>+0(SB), Z14, Z23
+	VSUBPS      c4b4000fe<>+0(SB), Z22, Z22
+	VPERMPS     bellf<>+0(SB), Z14, Z24
+	VFMADD213PS Z24, Z15, Z23
+	VMULPS      c3fb17200<>+0(SB), Z22, Z24
+	VPERMPS     belle<>+0(SB), Z14, Z25
+	VFMADD213PS Z25, Z15, Z23
+	VFMADD231PS Z13, Z13, Z24
+	VPERMPS     belld<>+0(SB), Z14, Z13
+	VFMADD213PS Z13, Z15, Z23
+	VFMADD231PS c363fbe8e<>+0(SB), Z22, Z24
+	VPERMPS     bellc<>+0(SB), Z14, Z13
+	VFMADD213PS Z13, Z15, Z23
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z24, Z13
+	VPERMPS     bellb<>+0(SB), Z14, Z14
+	VMOVAPS     Z14, Z25
+	VFMADD231PS Z15, Z23, Z25
+	VFMADD213PS c3b2aac5e<>+0(SB), Z24, Z13
+	VSUBPS      Z25, Z14, Z14
+	VFMADD213PS Z14, Z15, Z23
+	VFMADD213PS cbcaaaa49<>+0(SB), Z24, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z24, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z24, Z13
+	VMULPS      Z24, Z13, Z13
+	VFMADD213PS Z23, Z25, Z13
+	VADDPS      Z25, Z13, Z13
+	VSCALEFPS   Z22, Z13, Z13
+	VCMPPS      $0x01, cc0c00000<>+0(SB), Z11, K1
+	VMOVAPS     Z13, K1, Z12
+	VPXORD      Z20, Z20, Z20
+	VPMAXSD     Z11, Z20, Z11
+	VSUBPS      Z12, Z11, Z11
+	VMOVNTPS    Z11, (CX)(BX*1)
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX)(BX*1), K1, Z11
+	VPANDD      c7fffffff<>+0(SB), Z11, Z12
+	VMINPS      Z12, Z7, Z12
+	VMOVAPS     Z10, Z7
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z9, Z12, Z7
+	VFMADD231PS Z7, Z12, Z8
+	VPERMPS     Z0, Z8, Z0
+	VSUBPS      Z0, Z12, Z0
+	VPERMPS     belowi<>+0(SB), Z8, Z7
+	VPERMPS     belowh<>+0(SB), Z8, Z9
+	VFMADD213PS Z9, Z0, Z7
+	VPERMPS     Z6, Z8, Z6
+	VFMADD213PS Z6, Z0, Z7
+	VPERMPS     Z5, Z8, Z5
+	VFMADD213PS Z5, Z0, Z7
+	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z7
+	VPERMPS     Z3, Z8, Z3
+	VFMADD213PS Z3, Z0, Z7
+	VPERMPS     Z2, Z8, Z2
+	VFMADD213PS Z2, Z0, Z7
+	VPERMPS     Z1, Z8, Z1
+	VFMADD213PS Z1, Z0, Z7
+	VPANDD      c7fffffff<>+0(SB), Z11, Z0
+	VMOVUPS     c4168cccd<>+0(SB), Z1
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     c3fa00000<>+0(SB), Z1
+	VFMADD231PS c3fa3d70a<>+0(SB), Z0, Z1
+	VMOVUPS     c4b4000fe<>+0(SB), Z3
+	VMULPS      Z0, Z0, Z2
+	VPSRLD      $0x15, Z1, Z1
+	VFMADD231PS cbf38aa3b<>+0(SB), Z2, Z3
+	VPERMPS     bella<>+0(SB), Z1, Z2
+	VSUBPS      Z2, Z0, Z2
+	VPERMPS     bellg<>+0(SB), Z1, Z4
+	VSUBPS      c4b4000fe<>+0(SB), Z3, Z3
+	VPERMPS     bellf<>+0(SB), Z1, Z5
+	VFMADD213PS Z5, Z2, Z4
+	VMULPS      c3fb17200<>+0(SB), Z3, Z5
+	VPERMPS     belle<>+0(SB), Z1, Z6
+	VFMADD213PS Z6, Z2, Z4
+	VFMADD231PS Z0, Z0, Z5
+	VPERMPS     belld<>+0(SB), Z1, Z0
+	VFMADD213PS Z0, Z2, Z4
+	VFMADD231PS c363fbe8e<>+0(SB), Z3, Z5
+	VPERMPS     bellc<>+0(SB), Z1, Z0
+	VFMADD213PS Z0, Z2, Z4
+	VMOVUPS     c37b520b6<>+0(SB), Z0
+	VFMADD213PS cb9891ce5<>+0(SB), Z5, Z0
+	VPERMPS     bellb<>+0(SB), Z1, Z1
+	VMOVAPS     Z1, Z6
+	VFMADD231PS Z2, Z4, Z6
+	VFMADD213PS c3b2aac5e<>+0(SB), Z5, Z0
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z1, Z2, Z4
+	VFMADD213PS cbcaaaa49<>+0(SB), Z5, Z0
+	VFMADD213PS c3dfffffe<>+0(SB), Z5, Z0
+	VFMADD213PS cbf000000<>+0(SB), Z5, Z0
+	VMULPS      Z5, Z0, Z0
+	VFMADD213PS Z4, Z6, Z0
+	VADDPS      Z6, Z0, Z0
+	VSCALEFPS   Z3, Z0, Z0
+	VCMPPS      $0x01, cc0c00000<>+0(SB), Z11, K2
+	VMOVAPS     Z0, K2, Z7
+	VPXORD      Z21, Z21, Z21
+	VPMAXSD     Z11, Z21, Z11
+	VSUBPS      Z7, Z11, Z11
+	VMOVUPS     Z11, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -4529,24 +7191,6 @@ DATA c3f8ccccd<>+56(SB)/4, $0x3f8ccccd
 DATA c3f8ccccd<>+60(SB)/4, $0x3f8ccccd
 GLOBL c3f8ccccd<>(SB), RODATA|NOPTR, $64
 
-DATA cc0c00000<>+0(SB)/4, $0xc0c00000
-DATA cc0c00000<>+4(SB)/4, $0xc0c00000
-DATA cc0c00000<>+8(SB)/4, $0xc0c00000
-DATA cc0c00000<>+12(SB)/4, $0xc0c00000
-DATA cc0c00000<>+16(SB)/4, $0xc0c00000
-DATA cc0c00000<>+20(SB)/4, $0xc0c00000
-DATA cc0c00000<>+24(SB)/4, $0xc0c00000
-DATA cc0c00000<>+28(SB)/4, $0xc0c00000
-DATA cc0c00000<>+32(SB)/4, $0xc0c00000
-DATA cc0c00000<>+36(SB)/4, $0xc0c00000
-DATA cc0c00000<>+40(SB)/4, $0xc0c00000
-DATA cc0c00000<>+44(SB)/4, $0xc0c00000
-DATA cc0c00000<>+48(SB)/4, $0xc0c00000
-DATA cc0c00000<>+52(SB)/4, $0xc0c00000
-DATA cc0c00000<>+56(SB)/4, $0xc0c00000
-DATA cc0c00000<>+60(SB)/4, $0xc0c00000
-GLOBL cc0c00000<>(SB), RODATA|NOPTR, $64
-
 DATA bella<>+0(SB)/4, $0x3f472000
 DATA bella<>+4(SB)/4, $0x3f94e800
 DATA bella<>+8(SB)/4, $0x3fc90000
@@ -4871,26 +7515,324 @@ DATA c3dfffffe<>+56(SB)/4, $0x3dfffffe
 DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
 GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
-// func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32)
+DATA cc0c00000<>+0(SB)/4, $0xc0c00000
+DATA cc0c00000<>+4(SB)/4, $0xc0c00000
+DATA cc0c00000<>+8(SB)/4, $0xc0c00000
+DATA cc0c00000<>+12(SB)/4, $0xc0c00000
+DATA cc0c00000<>+16(SB)/4, $0xc0c00000
+DATA cc0c00000<>+20(SB)/4, $0xc0c00000
+DATA cc0c00000<>+24(SB)/4, $0xc0c00000
+DATA cc0c00000<>+28(SB)/4, $0xc0c00000
+DATA cc0c00000<>+32(SB)/4, $0xc0c00000
+DATA cc0c00000<>+36(SB)/4, $0xc0c00000
+DATA cc0c00000<>+40(SB)/4, $0xc0c00000
+DATA cc0c00000<>+44(SB)/4, $0xc0c00000
+DATA cc0c00000<>+48(SB)/4, $0xc0c00000
+DATA cc0c00000<>+52(SB)/4, $0xc0c00000
+DATA cc0c00000<>+56(SB)/4, $0xc0c00000
+DATA cc0c00000<>+60(SB)/4, $0xc0c00000
+GLOBL cc0c00000<>(SB), RODATA|NOPTR, $64
+
+// func avx512GELUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512GELUBack(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS bellSlopea<>+0(SB), Z0
-	VMOVUPS bellSlopeb<>+0(SB), Z1
-	VMOVUPS bellSlopec<>+0(SB), Z2
-	VMOVUPS bellSloped<>+0(SB), Z3
-	VMOVUPS bellSlopee<>+0(SB), Z4
-	VMOVUPS bellSlopef<>+0(SB), Z5
-	VMOVUPS bellSlopeg<>+0(SB), Z6
-	VMOVUPS c3fa3d70a<>+0(SB), Z7
-	VMOVUPS c3fa00000<>+0(SB), Z8
-	VMOVUPS c4b400000<>+0(SB), Z9
-	VMOVUPS cbf38aa3b<>+0(SB), Z10
-	VMOVUPS c3fb17200<>+0(SB), Z11
-	XORQ    SI, SI
+TEXT ·avx512GELUBack(SB), NOSPLIT, $0-48
+	MOVQ        n+0(FP), AX
+	MOVQ        dst+8(FP), CX
+	MOVQ        a+16(FP), DX
+	MOVQ        b+24(FP), BX
+	VMOVUPS     bellSlopea<>+0(SB), Z0
+	VMOVUPS     bellSlopeb<>+0(SB), Z1
+	VMOVUPS     bellSlopec<>+0(SB), Z2
+	VMOVUPS     bellSloped<>+0(SB), Z3
+	VMOVUPS     bellSlopee<>+0(SB), Z4
+	VMOVUPS     bellSlopef<>+0(SB), Z5
+	VMOVUPS     bellSlopeg<>+0(SB), Z6
+	VMOVUPS     c3fa3d70a<>+0(SB), Z7
+	VMOVUPS     c3fa00000<>+0(SB), Z8
+	VMOVUPS     c4b400000<>+0(SB), Z9
+	VMOVUPS     cbf38aa3b<>+0(SB), Z10
+	VMOVUPS     c3fb17200<>+0(SB), Z11
+	MOVQ        past+40(FP), SI
+	TESTQ       SI, SI
+	JZ          near
+	MOVQ        CX, SI
+	NEGQ        SI
+	ANDQ        $0x3f, SI
+	JZ          aligned
+	SHRQ        $0x02, SI
+	XORQ        DI, DI
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*1), K1, Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z21
+	VMULPS      Z13, Z13, Z20
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z20, Z21
+	VPERMPS     Z0, Z14, Z20
+	VSUBPS      Z20, Z13, Z20
+	VPERMPS     Z6, Z14, Z22
+	VSUBPS      c4b4000fe<>+0(SB), Z21, Z21
+	VPERMPS     Z5, Z14, Z23
+	VFMADD213PS Z23, Z20, Z22
+	VMULPS      Z11, Z21, Z23
+	VPERMPS     Z4, Z14, Z24
+	VFMADD213PS Z24, Z20, Z22
+	VFMADD231PS Z13, Z13, Z23
+	VPERMPS     Z3, Z14, Z13
+	VFMADD213PS Z13, Z20, Z22
+	VFMADD231PS c363fbe8e<>+0(SB), Z21, Z23
+	VPERMPS     Z2, Z14, Z13
+	VFMADD213PS Z13, Z20, Z22
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z23, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z20, Z22
+	VFMADD213PS c3b2aac5e<>+0(SB), Z23, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z23, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z23, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z23, Z13
+	VMULPS      Z23, Z13, Z13
+	VFMADD213PS Z22, Z22, Z13
+	VSCALEFPS   Z21, Z13, Z13
+	VMOVUPS.Z   (BX)(DI*1), K1, Z14
+	VMOVUPS     c3f800000<>+0(SB), Z20
+	VSUBPS      Z13, Z20, Z20
+	VPMOVD2M    Z12, K2
+	VBLENDMPS   Z13, Z20, K2, Z15
+	VMULPS      Z14, Z15, Z15
+	VMOVUPS     Z15, K1, (CX)(DI*1)
+	SUBQ        SI, AX
+	SHLQ        $0x02, SI
+	ADDQ        SI, CX
+	ADDQ        SI, DX
+	ADDQ        SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000020
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage:
+	VMOVUPS     (DX)(SI*1), Z12
+	VMOVUPS     64(DX)(SI*1), Z13
+	VPANDD      c7fffffff<>+0(SB), Z12, Z14
+	VPANDD      c7fffffff<>+0(SB), Z13, Z15
+	VPMAXUD     Z14, Z15, Z14
+	VPCMPUD     $0x06, c414ccccd<>+0(SB), Z14, K1
+	KMOVW       K1, DI
+	TESTL       DI, DI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z12, Z14
+	VMOVAPS     Z9, Z20
+	VMULPS      Z12, Z12, Z15
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMOVAPS     Z8, Z21
+	VFMADD231PS Z7, Z13, Z21
+	VMOVAPS     Z9, Z23
+	VMULPS      Z13, Z13, Z22
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VFMADD231PS Z10, Z22, Z23
+	VPERMPS     Z0, Z14, Z24
+	VSUBPS      Z24, Z12, Z24
+	VPERMPS     Z6, Z14, Z25
+	VSUBPS      Z9, Z20, Z15
+	VPERMPS     Z0, Z21, Z26
+	VSUBPS      Z26, Z13, Z26
+	VPERMPS     Z6, Z21, Z27
+	VSUBPS      Z9, Z23, Z22
+	VPERMPS     Z5, Z14, Z28
+	VFMADD213PS Z28, Z24, Z25
+	VMULPS      Z11, Z15, Z28
+	VPERMPS     Z5, Z21, Z29
+	VFMADD213PS Z29, Z26, Z27
+	VMULPS      Z11, Z22, Z29
+	VPERMPS     Z4, Z14, Z30
+	VFMADD213PS Z30, Z24, Z25
+	VFMADD231PS Z12, Z12, Z28
+	VPERMPS     Z4, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS Z13, Z13, Z29
+	VPERMPS     Z3, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VFMADD231PS c363fbe8e<>+0(SB), Z15, Z28
+	VPERMPS     Z3, Z21, Z12
+	VFMADD213PS Z12, Z26, Z27
+	VFMADD231PS c363fbe8e<>+0(SB), Z22, Z29
+	VPERMPS     Z2, Z14, Z12
+	VFMADD213PS Z12, Z24, Z25
+	VMOVUPS     c37b520b6<>+0(SB), Z12
+	VFMADD213PS cb9891ce5<>+0(SB), Z28, Z12
+	VPERMPS     Z2, Z21, Z13
+	VFMADD213PS Z13, Z26, Z27
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z29, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z24, Z25
+	VFMADD213PS c3b2aac5e<>+0(SB), Z28, Z12
+	VPERMPS     Z1, Z21, Z14
+	VFMADD213PS Z14, Z26, Z27
+	VFMADD213PS c3b2aac5e<>+0(SB), Z29, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z28, Z12
+	VFMADD213PS cbcaaaa49<>+0(SB), Z29, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z28, Z12
+	VFMADD213PS c3dfffffe<>+0(SB), Z29, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z28, Z12
+	VFMADD213PS cbf000000<>+0(SB), Z29, Z13
+	VMULPS      Z28, Z12, Z12
+	VMULPS      Z29, Z13, Z13
+	VFMADD213PS Z25, Z25, Z12
+	VFMADD213PS Z27, Z27, Z13
+	VPSLLD      $0x17, Z20, Z20
+	VPADDD      Z20, Z12, Z12
+	VMOVUPS     (DX)(SI*1), Z14
+	VMOVUPS     (BX)(SI*1), Z15
+	VMOVUPS     c3f800000<>+0(SB), Z20
+	VSUBPS      Z12, Z20, Z20
+	VPMOVD2M    Z14, K1
+	VBLENDMPS   Z12, Z20, K1, Z16
+	VMULPS      Z15, Z16, Z16
+	VMOVNTPS    Z16, (CX)(SI*1)
+	VPSLLD      $0x17, Z23, Z23
+	VPADDD      Z23, Z13, Z13
+	VMOVUPS     64(DX)(SI*1), Z12
+	VMOVUPS     64(BX)(SI*1), Z14
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z12, K1
+	VBLENDMPS   Z13, Z15, K1, Z17
+	VMULPS      Z14, Z17, Z17
+	VMOVNTPS    Z17, 64(CX)(SI*1)
+	ADDQ        $0x00000080, SI
+	SUBQ        $0x00000020, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x10
+	JLT         pastpart
+	VMOVUPS     (DX)(SI*1), Z12
+	VPANDD      c7fffffff<>+0(SB), Z12, Z13
+	VMOVUPS     c4168cccd<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z13
+	VMOVAPS     Z8, Z14
+	VFMADD231PS Z7, Z13, Z14
+	VMOVUPS     c4b4000fe<>+0(SB), Z20
+	VMULPS      Z13, Z13, Z15
+	VPSRLD      $0x15, Z14, Z14
+	VFMADD231PS Z10, Z15, Z20
+	VPERMPS     Z0, Z14, Z15
+	VSUBPS      Z15, Z13, Z15
+	VPERMPS     Z6, Z14, Z21
+	VSUBPS      c4b4000fe<>+0(SB), Z20, Z20
+	VPERMPS     Z5, Z14, Z22
+	VFMADD213PS Z22, Z15, Z21
+	VMULPS      Z11, Z20, Z22
+	VPERMPS     Z4, Z14, Z23
+	VFMADD213PS Z23, Z15, Z21
+	VFMADD231PS Z13, Z13, Z22
+	VPERMPS     Z3, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VFMADD231PS c363fbe8e<>+0(SB), Z20, Z22
+	VPERMPS     Z2, Z14, Z13
+	VFMADD213PS Z13, Z15, Z21
+	VMOVUPS     c37b520b6<>+0(SB), Z13
+	VFMADD213PS cb9891ce5<>+0(SB), Z22, Z13
+	VPERMPS     Z1, Z14, Z14
+	VFMADD213PS Z14, Z15, Z21
+	VFMADD213PS c3b2aac5e<>+0(SB), Z22, Z13
+	VFMADD213PS cbcaaaa49<>+0(SB), Z22, Z13
+	VFMADD213PS c3dfffffe<>+0(SB), Z22, Z13
+	VFMADD213PS cbf000000<>+0(SB), Z22, Z13
+	VMULPS      Z22, Z13, Z13
+	VFMADD213PS Z21, Z21, Z13
+	VSCALEFPS   Z20, Z13, Z13
+	VMOVUPS     (BX)(SI*1), Z14
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z12, K1
+	VBLENDMPS   Z13, Z15, K1, Z18
+	VMULPS      Z14, Z18, Z18
+	VMOVNTPS    Z18, (CX)(SI*1)
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, AX
+	JMP         pastseveral
+
+pastpart:
+	TESTQ       AX, AX
+	JZ          pastend
+	MOVL        $0x0000ffff, DI
+	BZHIL       AX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*1), K1, Z9
+	VPANDD      c7fffffff<>+0(SB), Z9, Z12
+	VMOVUPS     c4168cccd<>+0(SB), Z13
+	VMINPS      Z12, Z13, Z12
+	VMOVAPS     Z8, Z8
+	VFMADD231PS Z7, Z12, Z8
+	VMOVUPS     c4b4000fe<>+0(SB), Z13
+	VMULPS      Z12, Z12, Z7
+	VPSRLD      $0x15, Z8, Z8
+	VFMADD231PS Z10, Z7, Z13
+	VPERMPS     Z0, Z8, Z0
+	VSUBPS      Z0, Z12, Z0
+	VPERMPS     Z6, Z8, Z6
+	VSUBPS      c4b4000fe<>+0(SB), Z13, Z7
+	VPERMPS     Z5, Z8, Z5
+	VFMADD213PS Z5, Z0, Z6
+	VMULPS      Z11, Z7, Z5
+	VPERMPS     Z4, Z8, Z4
+	VFMADD213PS Z4, Z0, Z6
+	VFMADD231PS Z12, Z12, Z5
+	VPERMPS     Z3, Z8, Z3
+	VFMADD213PS Z3, Z0, Z6
+	VFMADD231PS c363fbe8e<>+0(SB), Z7, Z5
+	VPERMPS     Z2, Z8, Z2
+	VFMADD213PS Z2, Z0, Z6
+	VMOVUPS     c37b520b6<>+0(SB), Z2
+	VFMADD213PS cb9891ce5<>+0(SB), Z5, Z2
+	VPERMPS     Z1, Z8, Z1
+	VFMADD213PS Z1, Z0, Z6
+	VFMADD213PS c3b2aac5e<>+0(SB), Z5, Z2
+	VFMADD213PS cbcaaaa49<>+0(SB), Z5, Z2
+	VFMADD213PS c3dfffffe<>+0(SB), Z5, Z2
+	VFMADD213PS cbf000000<>+0(SB), Z5, Z2
+	VMULPS      Z5, Z2, Z2
+	VFMADD213PS Z6, Z6, Z2
+	VSCALEFPS   Z7, Z2, Z2
+	VMOVUPS.Z   (BX)(SI*1), K1, Z0
+	VMOVUPS     c3f800000<>+0(SB), Z1
+	VSUBPS      Z2, Z1, Z1
+	VPMOVD2M    Z9, K2
+	VBLENDMPS   Z2, Z1, K2, Z19
+	VMULPS      Z0, Z19, Z19
+	VMOVUPS     Z19, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 several:
 	CMPQ       AX, $0x00000020
@@ -5253,9 +8195,9 @@ DATA c414ccccd<>+56(SB)/4, $0x414ccccd
 DATA c414ccccd<>+60(SB)/4, $0x414ccccd
 GLOBL c414ccccd<>(SB), RODATA|NOPTR, $64
 
-// func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512GELUBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512GELUBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512GELUBackAdd(SB), NOSPLIT, $0-48
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
@@ -5499,25 +8441,401 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SiLU(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SiLU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512SiLU(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS silua<>+0(SB), Z0
-	VMOVUPS silub<>+0(SB), Z1
-	VMOVUPS siluc<>+0(SB), Z2
-	VMOVUPS silud<>+0(SB), Z3
-	VMOVUPS silue<>+0(SB), Z4
-	VMOVUPS siluf<>+0(SB), Z5
-	VMOVUPS silug<>+0(SB), Z6
-	VMOVUPS c418b3333<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z8
-	VMOVUPS cbc32b075<>+0(SB), Z9
-	VMOVUPS c3f8a3d71<>+0(SB), Z10
-	XORQ    BX, BX
+TEXT ·avx512SiLU(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VMOVUPS      silua<>+0(SB), Z0
+	VMOVUPS      silub<>+0(SB), Z1
+	VMOVUPS      siluc<>+0(SB), Z2
+	VMOVUPS      silud<>+0(SB), Z3
+	VMOVUPS      silue<>+0(SB), Z4
+	VMOVUPS      siluf<>+0(SB), Z5
+	VMOVUPS      silug<>+0(SB), Z6
+	VMOVUPS      c418b3333<>+0(SB), Z7
+	VMOVUPS      c4b400000<>+0(SB), Z8
+	VMOVUPS      cbc32b075<>+0(SB), Z9
+	VMOVUPS      c3f8a3d71<>+0(SB), Z10
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      silui<>+0(SB), Z14, Z12
+	VPERMPS      siluh<>+0(SB), Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z6, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z5, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z4, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z3, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z2, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPANDD       c7fffffff<>+0(SB), Z11, Z13
+	VMOVUPS      c42dc0000<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VPORD        c80000000<>+0(SB), Z13, Z14
+	VMOVUPS      c4b4000fe<>+0(SB), Z22
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z14, Z22
+	VSUBPS       c4b4000fe<>+0(SB), Z22, Z23
+	VFMADD231PS  cbf317200<>+0(SB), Z23, Z14
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z23, Z14
+	VMULPS       Z14, Z14, Z24
+	VMOVUPS      c3ab520b6<>+0(SB), Z25
+	VMOVUPS      c3c091ce5<>+0(SB), Z26
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z14, Z26
+	VFMADD231PS  Z24, Z25, Z26
+	VMOVUPS      c3e2aaa49<>+0(SB), Z25
+	VFMADD213PS  c3efffffe<>+0(SB), Z14, Z25
+	VFMADD231PS  Z24, Z26, Z25
+	VFMADD213PS  Z14, Z24, Z25
+	VMAXPS       c4b400080<>+0(SB), Z22, Z22
+	VPSUBD       c0000007f<>+0(SB), Z22, Z22
+	VPSLLD       $0x17, Z22, Z22
+	VMOVAPS      Z22, Z14
+	VFMADD231PS  Z22, Z25, Z14
+	VMOVUPS      c3f800000<>+0(SB), Z24
+	VADDPS       Z24, Z14, Z22
+	VSUBPS       Z24, Z22, Z24
+	VSUBPS       Z24, Z14, Z24
+	VMOVUPS      c3fba7efa<>+0(SB), Z14
+	VFMADD231PS  cbf000000<>+0(SB), Z22, Z14
+	VMOVAPS      Z13, Z26
+	VFMADD231PS  Z13, Z25, Z26
+	VDIVPS       Z22, Z26, Z13
+	VFNMADD231PS Z22, Z13, Z26
+	VFNMADD231PS Z24, Z13, Z26
+	VFMADD231PS  Z14, Z26, Z13
+	VSCALEFPS    Z23, Z13, Z13
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS      Z13, K2, Z12
+	VPXORD       Z15, Z15, Z15
+	VPMAXSD      Z11, Z15, Z11
+	VSUBPS       Z12, Z11, Z11
+	VMOVUPS      Z11, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z11
+	VMOVUPS     64(DX)(BX*1), Z12
+	VMOVUPS     128(DX)(BX*1), Z13
+	VMOVUPS     192(DX)(BX*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc18b3333<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z22
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z23
+	VMOVAPS     Z8, Z24
+	VFMADD231PS Z9, Z12, Z23
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z13, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z14, Z27
+	VFMADD231PS Z15, Z11, Z22
+	VFMADD231PS Z23, Z12, Z24
+	VFMADD231PS Z25, Z13, Z26
+	VFMADD231PS Z27, Z14, Z28
+	VPERMPS     Z0, Z22, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     silui<>+0(SB), Z22, Z11
+	VPERMPS     Z0, Z24, Z23
+	VSUBPS      Z23, Z12, Z23
+	VPERMPS     silui<>+0(SB), Z24, Z12
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z13, Z25
+	VPERMPS     silui<>+0(SB), Z26, Z13
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z14, Z27
+	VPERMPS     silui<>+0(SB), Z28, Z14
+	VPERMPS     siluh<>+0(SB), Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     siluh<>+0(SB), Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     siluh<>+0(SB), Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     siluh<>+0(SB), Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z6, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z6, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z6, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z6, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z5, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z5, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z5, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z5, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z4, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z4, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z4, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z4, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z3, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z3, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z3, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z3, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z2, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z2, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z2, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z2, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z1, Z22, Z22
+	VFMADD213PS Z22, Z15, Z11
+	VPERMPS     Z1, Z24, Z15
+	VFMADD213PS Z15, Z23, Z12
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z13
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VMOVUPS     (DX)(BX*1), Z15
+	VPXORD      Z16, Z16, Z16
+	VPMAXSD     Z15, Z16, Z15
+	VSUBPS      Z11, Z15, Z15
+	VMOVNTPS    Z15, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z11
+	VPXORD      Z17, Z17, Z17
+	VPMAXSD     Z11, Z17, Z11
+	VSUBPS      Z12, Z11, Z11
+	VMOVNTPS    Z11, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z11
+	VPXORD      Z18, Z18, Z18
+	VPMAXSD     Z11, Z18, Z11
+	VSUBPS      Z13, Z11, Z11
+	VMOVNTPS    Z11, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z11
+	VPXORD      Z19, Z19, Z19
+	VPMAXSD     Z11, Z19, Z11
+	VSUBPS      Z14, Z11, Z11
+	VMOVNTPS    Z11, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ         AX, $0x10
+	JLT          pastpart
+	VMOVUPS      (DX)(BX*1), Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      silui<>+0(SB), Z14, Z12
+	VPERMPS      siluh<>+0(SB), Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z6, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z5, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z4, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z3, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z2, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPANDD       c7fffffff<>+0(SB), Z11, Z13
+	VMOVUPS      c42dc0000<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VPORD        c80000000<>+0(SB), Z13, Z14
+	VMOVUPS      c4b4000fe<>+0(SB), Z15
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z14, Z15
+	VSUBPS       c4b4000fe<>+0(SB), Z15, Z22
+	VFMADD231PS  cbf317200<>+0(SB), Z22, Z14
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z22, Z14
+	VMULPS       Z14, Z14, Z23
+	VMOVUPS      c3ab520b6<>+0(SB), Z24
+	VMOVUPS      c3c091ce5<>+0(SB), Z25
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z14, Z25
+	VFMADD231PS  Z23, Z24, Z25
+	VMOVUPS      c3e2aaa49<>+0(SB), Z24
+	VFMADD213PS  c3efffffe<>+0(SB), Z14, Z24
+	VFMADD231PS  Z23, Z25, Z24
+	VFMADD213PS  Z14, Z23, Z24
+	VMAXPS       c4b400080<>+0(SB), Z15, Z15
+	VPSUBD       c0000007f<>+0(SB), Z15, Z15
+	VPSLLD       $0x17, Z15, Z15
+	VMOVAPS      Z15, Z14
+	VFMADD231PS  Z15, Z24, Z14
+	VMOVUPS      c3f800000<>+0(SB), Z23
+	VADDPS       Z23, Z14, Z15
+	VSUBPS       Z23, Z15, Z23
+	VSUBPS       Z23, Z14, Z23
+	VMOVUPS      c3fba7efa<>+0(SB), Z14
+	VFMADD231PS  cbf000000<>+0(SB), Z15, Z14
+	VMOVAPS      Z13, Z25
+	VFMADD231PS  Z13, Z24, Z25
+	VDIVPS       Z15, Z25, Z13
+	VFNMADD231PS Z15, Z13, Z25
+	VFNMADD231PS Z23, Z13, Z25
+	VFMADD231PS  Z14, Z25, Z13
+	VSCALEFPS    Z22, Z13, Z13
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K1
+	VMOVAPS      Z13, K1, Z12
+	VPXORD       Z20, Z20, Z20
+	VPMAXSD      Z11, Z20, Z11
+	VSUBPS       Z12, Z11, Z11
+	VMOVNTPS     Z11, (CX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          pastseveral
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z8, Z8
+	VFMADD231PS  Z9, Z12, Z7
+	VFMADD231PS  Z7, Z12, Z8
+	VPERMPS      Z0, Z8, Z0
+	VSUBPS       Z0, Z12, Z0
+	VPERMPS      silui<>+0(SB), Z8, Z7
+	VPERMPS      siluh<>+0(SB), Z8, Z9
+	VFMADD213PS  Z9, Z0, Z7
+	VPERMPS      Z6, Z8, Z6
+	VFMADD213PS  Z6, Z0, Z7
+	VPERMPS      Z5, Z8, Z5
+	VFMADD213PS  Z5, Z0, Z7
+	VPERMPS      Z4, Z8, Z4
+	VFMADD213PS  Z4, Z0, Z7
+	VPERMPS      Z3, Z8, Z3
+	VFMADD213PS  Z3, Z0, Z7
+	VPERMPS      Z2, Z8, Z2
+	VFMADD213PS  Z2, Z0, Z7
+	VPERMPS      Z1, Z8, Z1
+	VFMADD213PS  Z1, Z0, Z7
+	VPANDD       c7fffffff<>+0(SB), Z11, Z0
+	VMOVUPS      c42dc0000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VPORD        c80000000<>+0(SB), Z0, Z1
+	VMOVUPS      c4b4000fe<>+0(SB), Z2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS       c4b4000fe<>+0(SB), Z2, Z3
+	VFMADD231PS  cbf317200<>+0(SB), Z3, Z1
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z3, Z1
+	VMULPS       Z1, Z1, Z4
+	VMOVUPS      c3ab520b6<>+0(SB), Z5
+	VMOVUPS      c3c091ce5<>+0(SB), Z6
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z1, Z6
+	VFMADD231PS  Z4, Z5, Z6
+	VMOVUPS      c3e2aaa49<>+0(SB), Z5
+	VFMADD213PS  c3efffffe<>+0(SB), Z1, Z5
+	VFMADD231PS  Z4, Z6, Z5
+	VFMADD213PS  Z1, Z4, Z5
+	VMAXPS       c4b400080<>+0(SB), Z2, Z2
+	VPSUBD       c0000007f<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMOVAPS      Z2, Z1
+	VFMADD231PS  Z2, Z5, Z1
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VADDPS       Z4, Z1, Z2
+	VSUBPS       Z4, Z2, Z4
+	VSUBPS       Z4, Z1, Z4
+	VMOVUPS      c3fba7efa<>+0(SB), Z1
+	VFMADD231PS  cbf000000<>+0(SB), Z2, Z1
+	VMOVAPS      Z0, Z6
+	VFMADD231PS  Z0, Z5, Z6
+	VDIVPS       Z2, Z6, Z0
+	VFNMADD231PS Z2, Z0, Z6
+	VFNMADD231PS Z4, Z0, Z6
+	VFMADD231PS  Z1, Z6, Z0
+	VSCALEFPS    Z3, Z0, Z0
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS      Z0, K2, Z7
+	VPXORD       Z21, Z21, Z21
+	VPMAXSD      Z11, Z21, Z11
+	VSUBPS       Z7, Z11, Z11
+	VMOVUPS      Z11, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -6043,27 +9361,219 @@ DATA c4b400080<>+56(SB)/4, $0x4b400080
 DATA c4b400080<>+60(SB)/4, $0x4b400080
 GLOBL c4b400080<>(SB), RODATA|NOPTR, $64
 
-// func avx512SiLUBack(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SiLUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512SiLUBack(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS c4b4000fe<>+0(SB), Z0
-	VMOVUPS c3fb8aa3b<>+0(SB), Z1
-	VMOVUPS cbf317200<>+0(SB), Z2
-	VMOVUPS cb5bfbe8e<>+0(SB), Z3
-	VMOVUPS c3ab520b6<>+0(SB), Z4
-	VMOVUPS c3c091ce5<>+0(SB), Z5
-	VMOVUPS c3d2aac5e<>+0(SB), Z6
-	VMOVUPS c3e2aaa49<>+0(SB), Z7
-	VMOVUPS c3efffffe<>+0(SB), Z8
-	VMOVUPS c3f800000<>+0(SB), Z9
-	VMOVUPS c3fba7efa<>+0(SB), Z10
-	VMOVUPS cbf000000<>+0(SB), Z11
-	VMOVUPS c4b400080<>+0(SB), Z12
-	XORQ    SI, SI
+TEXT ·avx512SiLUBack(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VMOVUPS      c4b4000fe<>+0(SB), Z0
+	VMOVUPS      c3fb8aa3b<>+0(SB), Z1
+	VMOVUPS      cbf317200<>+0(SB), Z2
+	VMOVUPS      cb5bfbe8e<>+0(SB), Z3
+	VMOVUPS      c3ab520b6<>+0(SB), Z4
+	VMOVUPS      c3c091ce5<>+0(SB), Z5
+	VMOVUPS      c3d2aac5e<>+0(SB), Z6
+	VMOVUPS      c3e2aaa49<>+0(SB), Z7
+	VMOVUPS      c3efffffe<>+0(SB), Z8
+	VMOVUPS      c3f800000<>+0(SB), Z9
+	VMOVUPS      c3fba7efa<>+0(SB), Z10
+	VMOVUPS      cbf000000<>+0(SB), Z11
+	VMOVUPS      c4b400080<>+0(SB), Z12
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z19
+	VFMADD231PS  Z1, Z15, Z19
+	VSUBPS       Z0, Z19, Z20
+	VFMADD231PS  Z2, Z20, Z15
+	VFMADD231PS  Z3, Z20, Z15
+	VMULPS       Z15, Z15, Z21
+	VMOVAPS      Z4, Z22
+	VMOVAPS      Z5, Z23
+	VFMADD213PS  Z6, Z15, Z23
+	VFMADD231PS  Z21, Z22, Z23
+	VMOVAPS      Z7, Z22
+	VFMADD213PS  Z8, Z15, Z22
+	VFMADD231PS  Z21, Z23, Z22
+	VFMADD213PS  Z15, Z21, Z22
+	VMAXPS       Z12, Z19, Z19
+	VPSUBD       c0000007f<>+0(SB), Z19, Z19
+	VPSLLD       $0x17, Z19, Z19
+	VMOVAPS      Z19, Z15
+	VFMADD231PS  Z19, Z22, Z15
+	VADDPS       Z9, Z15, Z21
+	VSUBPS       Z9, Z21, Z23
+	VSUBPS       Z23, Z15, Z23
+	VMOVAPS      Z10, Z15
+	VFMADD231PS  Z11, Z21, Z15
+	VADDPS       Z9, Z22, Z22
+	VDIVPS       Z21, Z22, Z24
+	VFNMADD231PS Z21, Z24, Z22
+	VFNMADD231PS Z23, Z24, Z22
+	VFMADD231PS  Z15, Z22, Z24
+	VMULPS       Z19, Z24, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z14, Z15, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z24, Z15, Z15
+	VSCALEFPS    Z20, Z15, Z15
+	VMOVUPS.Z    (BX)(DI*1), K1, Z14
+	VMOVAPS      Z9, Z19
+	VSUBPS       Z15, Z19, Z19
+	VPMOVD2M     Z13, K2
+	VBLENDMPS    Z15, Z19, K2, Z16
+	VMULPS       Z14, Z16, Z16
+	VMOVUPS      Z16, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS      (DX)(SI*1), Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z15, Z16
+	VSUBPS       Z0, Z16, Z19
+	VFMADD231PS  Z2, Z19, Z15
+	VFMADD231PS  Z3, Z19, Z15
+	VMULPS       Z15, Z15, Z20
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z5, Z22
+	VFMADD213PS  Z6, Z15, Z22
+	VFMADD231PS  Z20, Z21, Z22
+	VMOVAPS      Z7, Z21
+	VFMADD213PS  Z8, Z15, Z21
+	VFMADD231PS  Z20, Z22, Z21
+	VFMADD213PS  Z15, Z20, Z21
+	VMAXPS       Z12, Z16, Z16
+	VPSUBD       c0000007f<>+0(SB), Z16, Z16
+	VPSLLD       $0x17, Z16, Z16
+	VMOVAPS      Z16, Z15
+	VFMADD231PS  Z16, Z21, Z15
+	VADDPS       Z9, Z15, Z20
+	VSUBPS       Z9, Z20, Z22
+	VSUBPS       Z22, Z15, Z22
+	VMOVAPS      Z10, Z15
+	VFMADD231PS  Z11, Z20, Z15
+	VADDPS       Z9, Z21, Z21
+	VDIVPS       Z20, Z21, Z23
+	VFNMADD231PS Z20, Z23, Z21
+	VFNMADD231PS Z22, Z23, Z21
+	VFMADD231PS  Z15, Z21, Z23
+	VMULPS       Z16, Z23, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z14, Z15, Z15
+	VSUBPS       Z15, Z9, Z15
+	VMULPS       Z23, Z15, Z15
+	VSCALEFPS    Z19, Z15, Z15
+	VMOVUPS      (BX)(SI*1), Z14
+	VMOVAPS      Z9, Z16
+	VSUBPS       Z15, Z16, Z16
+	VPMOVD2M     Z13, K1
+	VBLENDMPS    Z15, Z16, K1, Z17
+	VMULPS       Z14, Z17, Z17
+	VMOVNTPS     Z17, (CX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JMP          pastone
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, DI
+	BZHIL        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (DX)(SI*1), K1, Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c42dc0000<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VPORD        c80000000<>+0(SB), Z14, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z15, Z16
+	VSUBPS       Z0, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z15
+	VFMADD231PS  Z3, Z0, Z15
+	VMULPS       Z15, Z15, Z1
+	VMOVAPS      Z4, Z2
+	VMOVAPS      Z5, Z3
+	VFMADD213PS  Z6, Z15, Z3
+	VFMADD231PS  Z1, Z2, Z3
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z15, Z2
+	VFMADD231PS  Z1, Z3, Z2
+	VFMADD213PS  Z15, Z1, Z2
+	VMAXPS       Z12, Z16, Z3
+	VPSUBD       c0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMOVAPS      Z3, Z1
+	VFMADD231PS  Z3, Z2, Z1
+	VADDPS       Z9, Z1, Z4
+	VSUBPS       Z9, Z4, Z5
+	VSUBPS       Z5, Z1, Z5
+	VMOVAPS      Z10, Z1
+	VFMADD231PS  Z11, Z4, Z1
+	VADDPS       Z9, Z2, Z2
+	VDIVPS       Z4, Z2, Z6
+	VFNMADD231PS Z4, Z6, Z2
+	VFNMADD231PS Z5, Z6, Z2
+	VFMADD231PS  Z1, Z2, Z6
+	VMULPS       Z3, Z6, Z1
+	VSUBPS       Z1, Z9, Z1
+	VMULPS       Z14, Z1, Z1
+	VSUBPS       Z1, Z9, Z1
+	VMULPS       Z6, Z1, Z1
+	VSCALEFPS    Z0, Z1, Z1
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVAPS      Z9, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPMOVD2M     Z13, K2
+	VBLENDMPS    Z1, Z2, K2, Z18
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 one:
 	CMPQ       AX, $0x10
@@ -6190,9 +9700,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SiLUBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512SiLUBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512SiLUBackAdd(SB), NOSPLIT, $0-48
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
@@ -6341,25 +9851,461 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512GELUTanh(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512GELUTanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512GELUTanh(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS geluTanha<>+0(SB), Z0
-	VMOVUPS geluTanhb<>+0(SB), Z1
-	VMOVUPS geluTanhc<>+0(SB), Z2
-	VMOVUPS geluTanhd<>+0(SB), Z3
-	VMOVUPS geluTanhe<>+0(SB), Z4
-	VMOVUPS geluTanhf<>+0(SB), Z5
-	VMOVUPS geluTanhg<>+0(SB), Z6
-	VMOVUPS c40a66666<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z8
-	VMOVUPS c3e7bd596<>+0(SB), Z9
-	VMOVUPS c3fd9999a<>+0(SB), Z10
-	XORQ    BX, BX
+TEXT ·avx512GELUTanh(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VMOVUPS      geluTanha<>+0(SB), Z0
+	VMOVUPS      geluTanhb<>+0(SB), Z1
+	VMOVUPS      geluTanhc<>+0(SB), Z2
+	VMOVUPS      geluTanhd<>+0(SB), Z3
+	VMOVUPS      geluTanhe<>+0(SB), Z4
+	VMOVUPS      geluTanhf<>+0(SB), Z5
+	VMOVUPS      geluTanhg<>+0(SB), Z6
+	VMOVUPS      c40a66666<>+0(SB), Z7
+	VMOVUPS      c4b400000<>+0(SB), Z8
+	VMOVUPS      c3e7bd596<>+0(SB), Z9
+	VMOVUPS      c3fd9999a<>+0(SB), Z10
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      geluTanhi<>+0(SB), Z14, Z12
+	VPERMPS      geluTanhh<>+0(SB), Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z6, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z5, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z4, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z3, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z2, Z14, Z22
+	VFMADD213PS  Z22, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPANDD       c7fffffff<>+0(SB), Z11, Z13
+	VMOVUPS      c4131999a<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VMULPS       Z13, Z13, Z14
+	VMOVAPS      Z13, Z22
+	VFMSUB213PS  Z14, Z13, Z22
+	VMOVUPS      c41b2e92f<>+0(SB), Z23
+	VADDPS       Z23, Z14, Z24
+	VMAXPS       Z23, Z14, Z25
+	VMINPS       Z23, Z14, Z23
+	VSUBPS       Z25, Z24, Z25
+	VSUBPS       Z25, Z23, Z23
+	VADDPS       Z23, Z22, Z22
+	VADDPS       c355d9ed8<>+0(SB), Z22, Z22
+	VMULPS       cbd922279<>+0(SB), Z13, Z14
+	VMOVAPS      Z13, Z23
+	VFMSUB132PS  cbd922279<>+0(SB), Z14, Z23
+	VFMADD231PS  cb124d8b5<>+0(SB), Z13, Z23
+	VMULPS       Z14, Z24, Z25
+	VMOVAPS      Z14, Z26
+	VFMSUB213PS  Z25, Z24, Z26
+	VFMADD231PS  Z14, Z22, Z26
+	VFMADD231PS  Z23, Z24, Z26
+	VMOVUPS      c4b4000fe<>+0(SB), Z14
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z25, Z14
+	VSUBPS       c4b4000fe<>+0(SB), Z14, Z22
+	VFMADD231PS  cbf317200<>+0(SB), Z22, Z25
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z22, Z26
+	VADDPS       Z26, Z25, Z25
+	VMULPS       Z25, Z25, Z23
+	VMOVUPS      c3ab520b6<>+0(SB), Z24
+	VMOVUPS      c3c091ce5<>+0(SB), Z26
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z25, Z26
+	VFMADD231PS  Z23, Z24, Z26
+	VMOVUPS      c3e2aaa49<>+0(SB), Z24
+	VFMADD213PS  c3efffffe<>+0(SB), Z25, Z24
+	VFMADD231PS  Z23, Z26, Z24
+	VFMADD213PS  Z25, Z23, Z24
+	VMAXPS       c4b400080<>+0(SB), Z14, Z23
+	VPSUBD       c0000007f<>+0(SB), Z23, Z23
+	VPSLLD       $0x17, Z23, Z23
+	VMOVAPS      Z23, Z14
+	VFMADD231PS  Z23, Z24, Z14
+	VMOVUPS      c3f800000<>+0(SB), Z25
+	VADDPS       Z25, Z14, Z23
+	VSUBPS       Z25, Z23, Z25
+	VSUBPS       Z25, Z14, Z25
+	VMOVUPS      c3fba7efa<>+0(SB), Z14
+	VFMADD231PS  cbf000000<>+0(SB), Z23, Z14
+	VMOVAPS      Z13, Z26
+	VFMADD231PS  Z13, Z24, Z26
+	VDIVPS       Z23, Z26, Z13
+	VFNMADD231PS Z23, Z13, Z26
+	VFNMADD231PS Z25, Z13, Z26
+	VFMADD231PS  Z14, Z26, Z13
+	VSCALEFPS    Z22, Z13, Z13
+	VCMPPS       $0x01, cc0a66666<>+0(SB), Z11, K2
+	VMOVAPS      Z13, K2, Z12
+	VPXORD       Z15, Z15, Z15
+	VPMAXSD      Z11, Z15, Z11
+	VSUBPS       Z12, Z11, Z11
+	VMOVUPS      Z11, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ BX, BX
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, BX
+	JNZ        pastpage
+	LEAQ       63488(DX)(BX*1), SI
+	ANDQ       $-4096, SI
+	PREFETCHT0 (SI)
+
+pastpage:
+	VMOVUPS     (DX)(BX*1), Z11
+	VMOVUPS     64(DX)(BX*1), Z12
+	VMOVUPS     128(DX)(BX*1), Z13
+	VMOVUPS     192(DX)(BX*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc0a66666<>+0(SB), Z15, K1
+	KMOVW       K1, SI
+	TESTL       SI, SI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z22
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z23
+	VMOVAPS     Z8, Z24
+	VFMADD231PS Z9, Z12, Z23
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z13, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z14, Z27
+	VFMADD231PS Z15, Z11, Z22
+	VFMADD231PS Z23, Z12, Z24
+	VFMADD231PS Z25, Z13, Z26
+	VFMADD231PS Z27, Z14, Z28
+	VPERMPS     Z0, Z22, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     geluTanhi<>+0(SB), Z22, Z11
+	VPERMPS     Z0, Z24, Z23
+	VSUBPS      Z23, Z12, Z23
+	VPERMPS     geluTanhi<>+0(SB), Z24, Z12
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z13, Z25
+	VPERMPS     geluTanhi<>+0(SB), Z26, Z13
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z14, Z27
+	VPERMPS     geluTanhi<>+0(SB), Z28, Z14
+	VPERMPS     geluTanhh<>+0(SB), Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     geluTanhh<>+0(SB), Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     geluTanhh<>+0(SB), Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     geluTanhh<>+0(SB), Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z6, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z6, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z6, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z6, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z5, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z5, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z5, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z5, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z4, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z4, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z4, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z4, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z3, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z3, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z3, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z3, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z2, Z22, Z29
+	VFMADD213PS Z29, Z15, Z11
+	VPERMPS     Z2, Z24, Z29
+	VFMADD213PS Z29, Z23, Z12
+	VPERMPS     Z2, Z26, Z29
+	VFMADD213PS Z29, Z25, Z13
+	VPERMPS     Z2, Z28, Z29
+	VFMADD213PS Z29, Z27, Z14
+	VPERMPS     Z1, Z22, Z22
+	VFMADD213PS Z22, Z15, Z11
+	VPERMPS     Z1, Z24, Z15
+	VFMADD213PS Z15, Z23, Z12
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z13
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z14
+	VMOVUPS     (DX)(BX*1), Z15
+	VPXORD      Z16, Z16, Z16
+	VPMAXSD     Z15, Z16, Z15
+	VSUBPS      Z11, Z15, Z15
+	VMOVNTPS    Z15, (CX)(BX*1)
+	VMOVUPS     64(DX)(BX*1), Z11
+	VPXORD      Z17, Z17, Z17
+	VPMAXSD     Z11, Z17, Z11
+	VSUBPS      Z12, Z11, Z11
+	VMOVNTPS    Z11, 64(CX)(BX*1)
+	VMOVUPS     128(DX)(BX*1), Z11
+	VPXORD      Z18, Z18, Z18
+	VPMAXSD     Z11, Z18, Z11
+	VSUBPS      Z13, Z11, Z11
+	VMOVNTPS    Z11, 128(CX)(BX*1)
+	VMOVUPS     192(DX)(BX*1), Z11
+	VPXORD      Z19, Z19, Z19
+	VPMAXSD     Z11, Z19, Z11
+	VSUBPS      Z14, Z11, Z11
+	VMOVNTPS    Z11, 192(CX)(BX*1)
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ         AX, $0x10
+	JLT          pastpart
+	VMOVUPS      (DX)(BX*1), Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      geluTanhi<>+0(SB), Z14, Z12
+	VPERMPS      geluTanhh<>+0(SB), Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z6, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z5, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z4, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z3, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z2, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPANDD       c7fffffff<>+0(SB), Z11, Z13
+	VMOVUPS      c4131999a<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VMULPS       Z13, Z13, Z14
+	VMOVAPS      Z13, Z15
+	VFMSUB213PS  Z14, Z13, Z15
+	VMOVUPS      c41b2e92f<>+0(SB), Z22
+	VADDPS       Z22, Z14, Z23
+	VMAXPS       Z22, Z14, Z24
+	VMINPS       Z22, Z14, Z22
+	VSUBPS       Z24, Z23, Z24
+	VSUBPS       Z24, Z22, Z22
+	VADDPS       Z22, Z15, Z15
+	VADDPS       c355d9ed8<>+0(SB), Z15, Z15
+	VMULPS       cbd922279<>+0(SB), Z13, Z14
+	VMOVAPS      Z13, Z22
+	VFMSUB132PS  cbd922279<>+0(SB), Z14, Z22
+	VFMADD231PS  cb124d8b5<>+0(SB), Z13, Z22
+	VMULPS       Z14, Z23, Z24
+	VMOVAPS      Z14, Z25
+	VFMSUB213PS  Z24, Z23, Z25
+	VFMADD231PS  Z14, Z15, Z25
+	VFMADD231PS  Z22, Z23, Z25
+	VMOVUPS      c4b4000fe<>+0(SB), Z14
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z24, Z14
+	VSUBPS       c4b4000fe<>+0(SB), Z14, Z15
+	VFMADD231PS  cbf317200<>+0(SB), Z15, Z24
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z15, Z25
+	VADDPS       Z25, Z24, Z24
+	VMULPS       Z24, Z24, Z22
+	VMOVUPS      c3ab520b6<>+0(SB), Z23
+	VMOVUPS      c3c091ce5<>+0(SB), Z25
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z24, Z25
+	VFMADD231PS  Z22, Z23, Z25
+	VMOVUPS      c3e2aaa49<>+0(SB), Z23
+	VFMADD213PS  c3efffffe<>+0(SB), Z24, Z23
+	VFMADD231PS  Z22, Z25, Z23
+	VFMADD213PS  Z24, Z22, Z23
+	VMAXPS       c4b400080<>+0(SB), Z14, Z22
+	VPSUBD       c0000007f<>+0(SB), Z22, Z22
+	VPSLLD       $0x17, Z22, Z22
+	VMOVAPS      Z22, Z14
+	VFMADD231PS  Z22, Z23, Z14
+	VMOVUPS      c3f800000<>+0(SB), Z24
+	VADDPS       Z24, Z14, Z22
+	VSUBPS       Z24, Z22, Z24
+	VSUBPS       Z24, Z14, Z24
+	VMOVUPS      c3fba7efa<>+0(SB), Z14
+	VFMADD231PS  cbf000000<>+0(SB), Z22, Z14
+	VMOVAPS      Z13, Z25
+	VFMADD231PS  Z13, Z23, Z25
+	VDIVPS       Z22, Z25, Z13
+	VFNMADD231PS Z22, Z13, Z25
+	VFNMADD231PS Z24, Z13, Z25
+	VFMADD231PS  Z14, Z25, Z13
+	VSCALEFPS    Z15, Z13, Z13
+	VCMPPS       $0x01, cc0a66666<>+0(SB), Z11, K1
+	VMOVAPS      Z13, K1, Z12
+	VPXORD       Z20, Z20, Z20
+	VPMAXSD      Z11, Z20, Z11
+	VSUBPS       Z12, Z11, Z11
+	VMOVNTPS     Z11, (CX)(BX*1)
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          pastseveral
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z8, Z8
+	VFMADD231PS  Z9, Z12, Z7
+	VFMADD231PS  Z7, Z12, Z8
+	VPERMPS      Z0, Z8, Z0
+	VSUBPS       Z0, Z12, Z0
+	VPERMPS      geluTanhi<>+0(SB), Z8, Z7
+	VPERMPS      geluTanhh<>+0(SB), Z8, Z9
+	VFMADD213PS  Z9, Z0, Z7
+	VPERMPS      Z6, Z8, Z6
+	VFMADD213PS  Z6, Z0, Z7
+	VPERMPS      Z5, Z8, Z5
+	VFMADD213PS  Z5, Z0, Z7
+	VPERMPS      Z4, Z8, Z4
+	VFMADD213PS  Z4, Z0, Z7
+	VPERMPS      Z3, Z8, Z3
+	VFMADD213PS  Z3, Z0, Z7
+	VPERMPS      Z2, Z8, Z2
+	VFMADD213PS  Z2, Z0, Z7
+	VPERMPS      Z1, Z8, Z1
+	VFMADD213PS  Z1, Z0, Z7
+	VPANDD       c7fffffff<>+0(SB), Z11, Z0
+	VMOVUPS      c4131999a<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMULPS       Z0, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFMSUB213PS  Z1, Z0, Z2
+	VMOVUPS      c41b2e92f<>+0(SB), Z3
+	VADDPS       Z3, Z1, Z4
+	VMAXPS       Z3, Z1, Z5
+	VMINPS       Z3, Z1, Z3
+	VSUBPS       Z5, Z4, Z5
+	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       c355d9ed8<>+0(SB), Z2, Z2
+	VMULPS       cbd922279<>+0(SB), Z0, Z1
+	VMOVAPS      Z0, Z3
+	VFMSUB132PS  cbd922279<>+0(SB), Z1, Z3
+	VFMADD231PS  cb124d8b5<>+0(SB), Z0, Z3
+	VMULPS       Z1, Z4, Z5
+	VMOVAPS      Z1, Z6
+	VFMSUB213PS  Z5, Z4, Z6
+	VFMADD231PS  Z1, Z2, Z6
+	VFMADD231PS  Z3, Z4, Z6
+	VMOVUPS      c4b4000fe<>+0(SB), Z1
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z5, Z1
+	VSUBPS       c4b4000fe<>+0(SB), Z1, Z2
+	VFMADD231PS  cbf317200<>+0(SB), Z2, Z5
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z2, Z6
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z5, Z5, Z3
+	VMOVUPS      c3ab520b6<>+0(SB), Z4
+	VMOVUPS      c3c091ce5<>+0(SB), Z6
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z5, Z6
+	VFMADD231PS  Z3, Z4, Z6
+	VMOVUPS      c3e2aaa49<>+0(SB), Z4
+	VFMADD213PS  c3efffffe<>+0(SB), Z5, Z4
+	VFMADD231PS  Z3, Z6, Z4
+	VFMADD213PS  Z5, Z3, Z4
+	VMAXPS       c4b400080<>+0(SB), Z1, Z3
+	VPSUBD       c0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMOVAPS      Z3, Z1
+	VFMADD231PS  Z3, Z4, Z1
+	VMOVUPS      c3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z1, Z3
+	VSUBPS       Z5, Z3, Z5
+	VSUBPS       Z5, Z1, Z5
+	VMOVUPS      c3fba7efa<>+0(SB), Z1
+	VFMADD231PS  cbf000000<>+0(SB), Z3, Z1
+	VMOVAPS      Z0, Z6
+	VFMADD231PS  Z0, Z4, Z6
+	VDIVPS       Z3, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
+	VFNMADD231PS Z5, Z0, Z6
+	VFMADD231PS  Z1, Z6, Z0
+	VSCALEFPS    Z2, Z0, Z0
+	VCMPPS       $0x01, cc0a66666<>+0(SB), Z11, K2
+	VMOVAPS      Z0, K2, Z7
+	VPXORD       Z21, Z21, Z21
+	VPMAXSD      Z11, Z21, Z11
+	VSUBPS       Z7, Z11, Z11
+	VMOVUPS      Z11, K1, (CX)(BX*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ BX, BX
 
 several:
 	CMPQ       AX, $0x00000040
@@ -6907,24 +10853,6 @@ DATA c3fd9999a<>+56(SB)/4, $0x3fd9999a
 DATA c3fd9999a<>+60(SB)/4, $0x3fd9999a
 GLOBL c3fd9999a<>(SB), RODATA|NOPTR, $64
 
-DATA cc0a66666<>+0(SB)/4, $0xc0a66666
-DATA cc0a66666<>+4(SB)/4, $0xc0a66666
-DATA cc0a66666<>+8(SB)/4, $0xc0a66666
-DATA cc0a66666<>+12(SB)/4, $0xc0a66666
-DATA cc0a66666<>+16(SB)/4, $0xc0a66666
-DATA cc0a66666<>+20(SB)/4, $0xc0a66666
-DATA cc0a66666<>+24(SB)/4, $0xc0a66666
-DATA cc0a66666<>+28(SB)/4, $0xc0a66666
-DATA cc0a66666<>+32(SB)/4, $0xc0a66666
-DATA cc0a66666<>+36(SB)/4, $0xc0a66666
-DATA cc0a66666<>+40(SB)/4, $0xc0a66666
-DATA cc0a66666<>+44(SB)/4, $0xc0a66666
-DATA cc0a66666<>+48(SB)/4, $0xc0a66666
-DATA cc0a66666<>+52(SB)/4, $0xc0a66666
-DATA cc0a66666<>+56(SB)/4, $0xc0a66666
-DATA cc0a66666<>+60(SB)/4, $0xc0a66666
-GLOBL cc0a66666<>(SB), RODATA|NOPTR, $64
-
 DATA c4131999a<>+0(SB)/4, $0x4131999a
 DATA c4131999a<>+4(SB)/4, $0x4131999a
 DATA c4131999a<>+8(SB)/4, $0x4131999a
@@ -7015,27 +10943,309 @@ DATA cb124d8b5<>+56(SB)/4, $0xb124d8b5
 DATA cb124d8b5<>+60(SB)/4, $0xb124d8b5
 GLOBL cb124d8b5<>(SB), RODATA|NOPTR, $64
 
-// func avx512GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32)
+DATA cc0a66666<>+0(SB)/4, $0xc0a66666
+DATA cc0a66666<>+4(SB)/4, $0xc0a66666
+DATA cc0a66666<>+8(SB)/4, $0xc0a66666
+DATA cc0a66666<>+12(SB)/4, $0xc0a66666
+DATA cc0a66666<>+16(SB)/4, $0xc0a66666
+DATA cc0a66666<>+20(SB)/4, $0xc0a66666
+DATA cc0a66666<>+24(SB)/4, $0xc0a66666
+DATA cc0a66666<>+28(SB)/4, $0xc0a66666
+DATA cc0a66666<>+32(SB)/4, $0xc0a66666
+DATA cc0a66666<>+36(SB)/4, $0xc0a66666
+DATA cc0a66666<>+40(SB)/4, $0xc0a66666
+DATA cc0a66666<>+44(SB)/4, $0xc0a66666
+DATA cc0a66666<>+48(SB)/4, $0xc0a66666
+DATA cc0a66666<>+52(SB)/4, $0xc0a66666
+DATA cc0a66666<>+56(SB)/4, $0xc0a66666
+DATA cc0a66666<>+60(SB)/4, $0xc0a66666
+GLOBL cc0a66666<>(SB), RODATA|NOPTR, $64
+
+// func avx512GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512GELUTanhBack(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS c4b4000fe<>+0(SB), Z0
-	VMOVUPS c3fb8aa3b<>+0(SB), Z1
-	VMOVUPS cbf317200<>+0(SB), Z2
-	VMOVUPS cb5bfbe8e<>+0(SB), Z3
-	VMOVUPS c3ab520b6<>+0(SB), Z4
-	VMOVUPS c3c091ce5<>+0(SB), Z5
-	VMOVUPS c3d2aac5e<>+0(SB), Z6
-	VMOVUPS c3e2aaa49<>+0(SB), Z7
-	VMOVUPS c3efffffe<>+0(SB), Z8
-	VMOVUPS c3f800000<>+0(SB), Z9
-	VMOVUPS c3fba7efa<>+0(SB), Z10
-	VMOVUPS cbf000000<>+0(SB), Z11
-	VMOVUPS c4b400080<>+0(SB), Z12
-	XORQ    SI, SI
+TEXT ·avx512GELUTanhBack(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VMOVUPS      c4b4000fe<>+0(SB), Z0
+	VMOVUPS      c3fb8aa3b<>+0(SB), Z1
+	VMOVUPS      cbf317200<>+0(SB), Z2
+	VMOVUPS      cb5bfbe8e<>+0(SB), Z3
+	VMOVUPS      c3ab520b6<>+0(SB), Z4
+	VMOVUPS      c3c091ce5<>+0(SB), Z5
+	VMOVUPS      c3d2aac5e<>+0(SB), Z6
+	VMOVUPS      c3e2aaa49<>+0(SB), Z7
+	VMOVUPS      c3efffffe<>+0(SB), Z8
+	VMOVUPS      c3f800000<>+0(SB), Z9
+	VMOVUPS      c3fba7efa<>+0(SB), Z10
+	VMOVUPS      cbf000000<>+0(SB), Z11
+	VMOVUPS      c4b400080<>+0(SB), Z12
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z19
+	VFMSUB213PS  Z15, Z14, Z19
+	VMOVUPS      c41b2e92f<>+0(SB), Z20
+	VADDPS       Z20, Z15, Z21
+	VMAXPS       Z20, Z15, Z22
+	VMINPS       Z20, Z15, Z20
+	VSUBPS       Z22, Z21, Z22
+	VSUBPS       Z22, Z20, Z20
+	VADDPS       Z20, Z19, Z19
+	VADDPS       c355d9ed8<>+0(SB), Z19, Z19
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z20
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z20
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z20
+	VMULPS       Z15, Z21, Z22
+	VMOVAPS      Z15, Z23
+	VFMSUB213PS  Z22, Z21, Z23
+	VFMADD231PS  Z15, Z19, Z23
+	VFMADD231PS  Z20, Z21, Z23
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z19
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z19, Z15
+	VMOVAPS      Z0, Z19
+	VFMADD231PS  Z1, Z22, Z19
+	VSUBPS       Z0, Z19, Z20
+	VFMADD231PS  Z2, Z20, Z22
+	VFMADD231PS  Z3, Z20, Z23
+	VADDPS       Z23, Z22, Z22
+	VMULPS       Z22, Z22, Z21
+	VMOVAPS      Z4, Z23
+	VMOVAPS      Z5, Z24
+	VFMADD213PS  Z6, Z22, Z24
+	VFMADD231PS  Z21, Z23, Z24
+	VMOVAPS      Z7, Z23
+	VFMADD213PS  Z8, Z22, Z23
+	VFMADD231PS  Z21, Z24, Z23
+	VFMADD213PS  Z22, Z21, Z23
+	VMAXPS       Z12, Z19, Z21
+	VPSUBD       c0000007f<>+0(SB), Z21, Z21
+	VPSLLD       $0x17, Z21, Z21
+	VMOVAPS      Z21, Z19
+	VFMADD231PS  Z21, Z23, Z19
+	VADDPS       Z9, Z19, Z22
+	VSUBPS       Z9, Z22, Z24
+	VSUBPS       Z24, Z19, Z24
+	VMOVAPS      Z10, Z19
+	VFMADD231PS  Z11, Z22, Z19
+	VADDPS       Z9, Z23, Z23
+	VDIVPS       Z22, Z23, Z25
+	VFNMADD231PS Z22, Z25, Z23
+	VFNMADD231PS Z24, Z25, Z23
+	VFMADD231PS  Z19, Z23, Z25
+	VMULPS       Z21, Z25, Z19
+	VSUBPS       Z19, Z9, Z19
+	VMULPS       Z14, Z19, Z19
+	VMULPS       Z15, Z19, Z19
+	VSUBPS       Z19, Z9, Z19
+	VMULPS       Z25, Z19, Z19
+	VSCALEFPS    Z20, Z19, Z19
+	VMOVUPS.Z    (BX)(DI*1), K1, Z14
+	VMOVAPS      Z9, Z15
+	VSUBPS       Z19, Z15, Z15
+	VPMOVD2M     Z13, K2
+	VBLENDMPS    Z19, Z15, K2, Z16
+	VMULPS       Z14, Z16, Z16
+	VMOVUPS      Z16, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS      (DX)(SI*1), Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z16
+	VFMSUB213PS  Z15, Z14, Z16
+	VMOVUPS      c41b2e92f<>+0(SB), Z19
+	VADDPS       Z19, Z15, Z20
+	VMAXPS       Z19, Z15, Z21
+	VMINPS       Z19, Z15, Z19
+	VSUBPS       Z21, Z20, Z21
+	VSUBPS       Z21, Z19, Z19
+	VADDPS       Z19, Z16, Z16
+	VADDPS       c355d9ed8<>+0(SB), Z16, Z16
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z19
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z19
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z19
+	VMULPS       Z15, Z20, Z21
+	VMOVAPS      Z15, Z22
+	VFMSUB213PS  Z21, Z20, Z22
+	VFMADD231PS  Z15, Z16, Z22
+	VFMADD231PS  Z19, Z20, Z22
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z16
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z16, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z21, Z16
+	VSUBPS       Z0, Z16, Z19
+	VFMADD231PS  Z2, Z19, Z21
+	VFMADD231PS  Z3, Z19, Z22
+	VADDPS       Z22, Z21, Z21
+	VMULPS       Z21, Z21, Z20
+	VMOVAPS      Z4, Z22
+	VMOVAPS      Z5, Z23
+	VFMADD213PS  Z6, Z21, Z23
+	VFMADD231PS  Z20, Z22, Z23
+	VMOVAPS      Z7, Z22
+	VFMADD213PS  Z8, Z21, Z22
+	VFMADD231PS  Z20, Z23, Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z12, Z16, Z20
+	VPSUBD       c0000007f<>+0(SB), Z20, Z20
+	VPSLLD       $0x17, Z20, Z20
+	VMOVAPS      Z20, Z16
+	VFMADD231PS  Z20, Z22, Z16
+	VADDPS       Z9, Z16, Z21
+	VSUBPS       Z9, Z21, Z23
+	VSUBPS       Z23, Z16, Z23
+	VMOVAPS      Z10, Z16
+	VFMADD231PS  Z11, Z21, Z16
+	VADDPS       Z9, Z22, Z22
+	VDIVPS       Z21, Z22, Z24
+	VFNMADD231PS Z21, Z24, Z22
+	VFNMADD231PS Z23, Z24, Z22
+	VFMADD231PS  Z16, Z22, Z24
+	VMULPS       Z20, Z24, Z16
+	VSUBPS       Z16, Z9, Z16
+	VMULPS       Z14, Z16, Z16
+	VMULPS       Z15, Z16, Z16
+	VSUBPS       Z16, Z9, Z16
+	VMULPS       Z24, Z16, Z16
+	VSCALEFPS    Z19, Z16, Z16
+	VMOVUPS      (BX)(SI*1), Z14
+	VMOVAPS      Z9, Z15
+	VSUBPS       Z16, Z15, Z15
+	VPMOVD2M     Z13, K1
+	VBLENDMPS    Z16, Z15, K1, Z17
+	VMULPS       Z14, Z17, Z17
+	VMOVNTPS     Z17, (CX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JMP          pastone
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, DI
+	BZHIL        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (DX)(SI*1), K1, Z13
+	VPANDD       c7fffffff<>+0(SB), Z13, Z14
+	VMOVUPS      c4131999a<>+0(SB), Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z14, Z14, Z15
+	VMOVAPS      Z14, Z16
+	VFMSUB213PS  Z15, Z14, Z16
+	VMOVUPS      c41b2e92f<>+0(SB), Z17
+	VADDPS       Z17, Z15, Z19
+	VMAXPS       Z17, Z15, Z20
+	VMINPS       Z17, Z15, Z17
+	VSUBPS       Z20, Z19, Z20
+	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VADDPS       c355d9ed8<>+0(SB), Z16, Z16
+	VMULPS       cbd922279<>+0(SB), Z14, Z15
+	VMOVAPS      Z14, Z17
+	VFMSUB132PS  cbd922279<>+0(SB), Z15, Z17
+	VFMADD231PS  cb124d8b5<>+0(SB), Z14, Z17
+	VMULPS       Z15, Z19, Z20
+	VMOVAPS      Z15, Z21
+	VFMSUB213PS  Z20, Z19, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VFMADD231PS  Z17, Z19, Z21
+	VMOVUPS      c3fcc422a<>+0(SB), Z15
+	VMULPS       Z14, Z14, Z16
+	VFMADD231PS  c3e5b33b6<>+0(SB), Z16, Z15
+	VMOVAPS      Z0, Z16
+	VFMADD231PS  Z1, Z20, Z16
+	VSUBPS       Z0, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VFMADD231PS  Z3, Z0, Z21
+	VADDPS       Z21, Z20, Z20
+	VMULPS       Z20, Z20, Z1
+	VMOVAPS      Z4, Z2
+	VMOVAPS      Z5, Z3
+	VFMADD213PS  Z6, Z20, Z3
+	VFMADD231PS  Z1, Z2, Z3
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z20, Z2
+	VFMADD231PS  Z1, Z3, Z2
+	VFMADD213PS  Z20, Z1, Z2
+	VMAXPS       Z12, Z16, Z3
+	VPSUBD       c0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMOVAPS      Z3, Z1
+	VFMADD231PS  Z3, Z2, Z1
+	VADDPS       Z9, Z1, Z4
+	VSUBPS       Z9, Z4, Z5
+	VSUBPS       Z5, Z1, Z5
+	VMOVAPS      Z10, Z1
+	VFMADD231PS  Z11, Z4, Z1
+	VADDPS       Z9, Z2, Z2
+	VDIVPS       Z4, Z2, Z6
+	VFNMADD231PS Z4, Z6, Z2
+	VFNMADD231PS Z5, Z6, Z2
+	VFMADD231PS  Z1, Z2, Z6
+	VMULPS       Z3, Z6, Z1
+	VSUBPS       Z1, Z9, Z1
+	VMULPS       Z14, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z1, Z9, Z1
+	VMULPS       Z6, Z1, Z1
+	VSCALEFPS    Z0, Z1, Z1
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVAPS      Z9, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPMOVD2M     Z13, K2
+	VBLENDMPS    Z1, Z2, K2, Z18
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 one:
 	CMPQ       AX, $0x10
@@ -7246,9 +11456,9 @@ DATA c3e5b33b6<>+56(SB)/4, $0x3e5b33b6
 DATA c3e5b33b6<>+60(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6<>(SB), RODATA|NOPTR, $64
 
-// func avx512GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512GELUTanhBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512GELUTanhBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512GELUTanhBackAdd(SB), NOSPLIT, $0-48
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
@@ -7445,25 +11655,404 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512SoftplusBack(SB), NOSPLIT, $0-36
-	MOVQ    n+0(FP), AX
-	MOVQ    dst+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    b+24(FP), BX
-	VMOVUPS sigmoida<>+0(SB), Z0
-	VMOVUPS sigmoidb<>+0(SB), Z1
-	VMOVUPS sigmoidc<>+0(SB), Z2
-	VMOVUPS sigmoidd<>+0(SB), Z3
-	VMOVUPS sigmoide<>+0(SB), Z4
-	VMOVUPS sigmoidf<>+0(SB), Z5
-	VMOVUPS sigmoidg<>+0(SB), Z6
-	VMOVUPS c418b3333<>+0(SB), Z7
-	VMOVUPS c4b400000<>+0(SB), Z8
-	VMOVUPS cbae04128<>+0(SB), Z9
-	VMOVUPS c3f6b851f<>+0(SB), Z10
-	XORQ    SI, SI
+TEXT ·avx512SoftplusBack(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VMOVUPS      sigmoida<>+0(SB), Z0
+	VMOVUPS      sigmoidb<>+0(SB), Z1
+	VMOVUPS      sigmoidc<>+0(SB), Z2
+	VMOVUPS      sigmoidd<>+0(SB), Z3
+	VMOVUPS      sigmoide<>+0(SB), Z4
+	VMOVUPS      sigmoidf<>+0(SB), Z5
+	VMOVUPS      sigmoidg<>+0(SB), Z6
+	VMOVUPS      c418b3333<>+0(SB), Z7
+	VMOVUPS      c4b400000<>+0(SB), Z8
+	VMOVUPS      cbae04128<>+0(SB), Z9
+	VMOVUPS      c3f6b851f<>+0(SB), Z10
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      sigmoidi<>+0(SB), Z14, Z12
+	VPERMPS      sigmoidh<>+0(SB), Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z6, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z5, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z4, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z3, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z2, Z14, Z25
+	VFMADD213PS  Z25, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPORD        c80000000<>+0(SB), Z11, Z13
+	VMOVUPS      cc2d10000<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVUPS      c4b4000fe<>+0(SB), Z14
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS       c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS  cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS      c3ab520b6<>+0(SB), Z25
+	VFMADD213PS  c3c091ce5<>+0(SB), Z13, Z25
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z13, Z25
+	VFMADD213PS  c3e2aaa49<>+0(SB), Z13, Z25
+	VFMADD213PS  c3efffffe<>+0(SB), Z13, Z25
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z25
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z25
+	VMOVAPS      Z25, Z13
+	VSCALEFPS    Z14, Z13, Z13
+	VMOVUPS      c3f800000<>+0(SB), Z25
+	VADDPS       Z25, Z13, Z14
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z13, Z25, K2, Z15
+	VDIVPS       Z14, Z15, Z26
+	VSUBPS       Z25, Z14, Z25
+	VSUBPS       Z25, Z13, Z13
+	VFNMADD231PS Z14, Z26, Z15
+	VFNMADD231PS Z13, Z26, Z15
+	VMOVUPS      c3fba7efa<>+0(SB), Z13
+	VFMADD231PS  cbf000000<>+0(SB), Z14, Z13
+	VFMADD231PS  Z13, Z15, Z26
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS      Z26, K2, Z12
+	VMOVUPS.Z    (BX)(DI*1), K1, Z13
+	VMOVUPS      c3f800000<>+0(SB), Z14
+	VSUBPS       Z12, Z14, Z14
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z12, Z14, K2, Z16
+	VMULPS       Z13, Z16, Z16
+	VMOVUPS      Z16, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ       AX, $0x00000040
+	JLT        pastone
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage:
+	VMOVUPS     (DX)(SI*1), Z11
+	VMOVUPS     64(DX)(SI*1), Z12
+	VMOVUPS     128(DX)(SI*1), Z13
+	VMOVUPS     192(DX)(SI*1), Z14
+	VPMAXUD     Z11, Z12, Z15
+	VPMAXUD     Z15, Z13, Z15
+	VPMAXUD     Z15, Z14, Z15
+	VPCMPUD     $0x06, cc18b3333<>+0(SB), Z15, K1
+	KMOVW       K1, DI
+	TESTL       DI, DI
+	JNE         pastone
+	VPANDD      c7fffffff<>+0(SB), Z11, Z11
+	VMINPS      Z11, Z7, Z11
+	VPANDD      c7fffffff<>+0(SB), Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VPANDD      c7fffffff<>+0(SB), Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPANDD      c7fffffff<>+0(SB), Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VMOVAPS     Z10, Z15
+	VMOVAPS     Z8, Z16
+	VFMADD231PS Z9, Z11, Z15
+	VMOVAPS     Z10, Z25
+	VMOVAPS     Z8, Z26
+	VFMADD231PS Z9, Z12, Z25
+	VMOVAPS     Z10, Z27
+	VMOVAPS     Z8, Z28
+	VFMADD231PS Z9, Z13, Z27
+	VMOVAPS     Z10, Z29
+	VMOVAPS     Z8, Z30
+	VFMADD231PS Z9, Z14, Z29
+	VFMADD231PS Z15, Z11, Z16
+	VFMADD231PS Z25, Z12, Z26
+	VFMADD231PS Z27, Z13, Z28
+	VFMADD231PS Z29, Z14, Z30
+	VPERMPS     Z0, Z16, Z15
+	VSUBPS      Z15, Z11, Z15
+	VPERMPS     sigmoidi<>+0(SB), Z16, Z11
+	VPERMPS     Z0, Z26, Z25
+	VSUBPS      Z25, Z12, Z25
+	VPERMPS     sigmoidi<>+0(SB), Z26, Z12
+	VPERMPS     Z0, Z28, Z27
+	VSUBPS      Z27, Z13, Z27
+	VPERMPS     sigmoidi<>+0(SB), Z28, Z13
+	VPERMPS     Z0, Z30, Z29
+	VSUBPS      Z29, Z14, Z29
+	VPERMPS     sigmoidi<>+0(SB), Z30, Z14
+	VPERMPS     sigmoidh<>+0(SB), Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     sigmoidh<>+0(SB), Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     sigmoidh<>+0(SB), Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     sigmoidh<>+0(SB), Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z6, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z6, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z6, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z6, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z5, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z5, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z5, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z5, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z4, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z4, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z4, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z4, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z3, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z3, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z3, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z3, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z2, Z16, Z31
+	VFMADD213PS Z31, Z15, Z11
+	VPERMPS     Z2, Z26, Z31
+	VFMADD213PS Z31, Z25, Z12
+	VPERMPS     Z2, Z28, Z31
+	VFMADD213PS Z31, Z27, Z13
+	VPERMPS     Z2, Z30, Z31
+	VFMADD213PS Z31, Z29, Z14
+	VPERMPS     Z1, Z16, Z16
+	VFMADD213PS Z16, Z15, Z11
+	VPERMPS     Z1, Z26, Z15
+	VFMADD213PS Z15, Z25, Z12
+	VPERMPS     Z1, Z28, Z15
+	VFMADD213PS Z15, Z27, Z13
+	VPERMPS     Z1, Z30, Z15
+	VFMADD213PS Z15, Z29, Z14
+	VMOVUPS     (DX)(SI*1), Z15
+	VMOVUPS     (BX)(SI*1), Z16
+	VMOVUPS     c3f800000<>+0(SB), Z25
+	VSUBPS      Z11, Z25, Z25
+	VPMOVD2M    Z15, K1
+	VBLENDMPS   Z11, Z25, K1, Z17
+	VMULPS      Z16, Z17, Z17
+	VMOVNTPS    Z17, (CX)(SI*1)
+	VMOVUPS     64(DX)(SI*1), Z11
+	VMOVUPS     64(BX)(SI*1), Z15
+	VMOVUPS     c3f800000<>+0(SB), Z16
+	VSUBPS      Z12, Z16, Z16
+	VPMOVD2M    Z11, K1
+	VBLENDMPS   Z12, Z16, K1, Z18
+	VMULPS      Z15, Z18, Z18
+	VMOVNTPS    Z18, 64(CX)(SI*1)
+	VMOVUPS     128(DX)(SI*1), Z11
+	VMOVUPS     128(BX)(SI*1), Z12
+	VMOVUPS     c3f800000<>+0(SB), Z15
+	VSUBPS      Z13, Z15, Z15
+	VPMOVD2M    Z11, K1
+	VBLENDMPS   Z13, Z15, K1, Z19
+	VMULPS      Z12, Z19, Z19
+	VMOVNTPS    Z19, 128(CX)(SI*1)
+	VMOVUPS     192(DX)(SI*1), Z11
+	VMOVUPS     192(BX)(SI*1), Z12
+	VMOVUPS     c3f800000<>+0(SB), Z13
+	VSUBPS      Z14, Z13, Z13
+	VPMOVD2M    Z11, K1
+	VBLENDMPS   Z14, Z13, K1, Z20
+	VMULPS      Z12, Z20, Z20
+	VMOVNTPS    Z20, 192(CX)(SI*1)
+	ADDQ        $0x00000100, SI
+	SUBQ        $0x00000040, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ         AX, $0x10
+	JLT          pastpart
+	VMOVUPS      (DX)(SI*1), Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z13
+	VMOVAPS      Z8, Z14
+	VFMADD231PS  Z9, Z12, Z13
+	VFMADD231PS  Z13, Z12, Z14
+	VPERMPS      Z0, Z14, Z13
+	VSUBPS       Z13, Z12, Z13
+	VPERMPS      sigmoidi<>+0(SB), Z14, Z12
+	VPERMPS      sigmoidh<>+0(SB), Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z6, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z5, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z4, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z3, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z2, Z14, Z15
+	VFMADD213PS  Z15, Z13, Z12
+	VPERMPS      Z1, Z14, Z14
+	VFMADD213PS  Z14, Z13, Z12
+	VPORD        c80000000<>+0(SB), Z11, Z13
+	VMOVUPS      cc2d10000<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVUPS      c4b4000fe<>+0(SB), Z14
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z13, Z14
+	VSUBPS       c4b4000fe<>+0(SB), Z14, Z14
+	VFMADD231PS  cbf317200<>+0(SB), Z14, Z13
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z14, Z13
+	VMOVUPS      c3ab520b6<>+0(SB), Z15
+	VFMADD213PS  c3c091ce5<>+0(SB), Z13, Z15
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z13, Z15
+	VFMADD213PS  c3e2aaa49<>+0(SB), Z13, Z15
+	VFMADD213PS  c3efffffe<>+0(SB), Z13, Z15
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z15
+	VFMADD213PS  c3f800000<>+0(SB), Z13, Z15
+	VMOVAPS      Z15, Z13
+	VSCALEFPS    Z14, Z13, Z13
+	VMOVUPS      c3f800000<>+0(SB), Z15
+	VADDPS       Z15, Z13, Z14
+	VPMOVD2M     Z11, K1
+	VBLENDMPS    Z13, Z15, K1, Z21
+	VDIVPS       Z14, Z21, Z16
+	VSUBPS       Z15, Z14, Z15
+	VSUBPS       Z15, Z13, Z13
+	VFNMADD231PS Z14, Z16, Z21
+	VFNMADD231PS Z13, Z16, Z21
+	VMOVUPS      c3fba7efa<>+0(SB), Z13
+	VFMADD231PS  cbf000000<>+0(SB), Z14, Z13
+	VFMADD231PS  Z13, Z21, Z16
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K1
+	VMOVAPS      Z16, K1, Z12
+	VMOVUPS      (BX)(SI*1), Z13
+	VMOVUPS      c3f800000<>+0(SB), Z14
+	VSUBPS       Z12, Z14, Z14
+	VPMOVD2M     Z11, K1
+	VBLENDMPS    Z12, Z14, K1, Z22
+	VMULPS       Z13, Z22, Z22
+	VMOVNTPS     Z22, (CX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JMP          pastseveral
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, DI
+	BZHIL        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (DX)(SI*1), K1, Z11
+	VPANDD       c7fffffff<>+0(SB), Z11, Z12
+	VMINPS       Z12, Z7, Z12
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z8, Z8
+	VFMADD231PS  Z9, Z12, Z7
+	VFMADD231PS  Z7, Z12, Z8
+	VPERMPS      Z0, Z8, Z0
+	VSUBPS       Z0, Z12, Z0
+	VPERMPS      sigmoidi<>+0(SB), Z8, Z7
+	VPERMPS      sigmoidh<>+0(SB), Z8, Z9
+	VFMADD213PS  Z9, Z0, Z7
+	VPERMPS      Z6, Z8, Z6
+	VFMADD213PS  Z6, Z0, Z7
+	VPERMPS      Z5, Z8, Z5
+	VFMADD213PS  Z5, Z0, Z7
+	VPERMPS      Z4, Z8, Z4
+	VFMADD213PS  Z4, Z0, Z7
+	VPERMPS      Z3, Z8, Z3
+	VFMADD213PS  Z3, Z0, Z7
+	VPERMPS      Z2, Z8, Z2
+	VFMADD213PS  Z2, Z0, Z7
+	VPERMPS      Z1, Z8, Z1
+	VFMADD213PS  Z1, Z0, Z7
+	VPORD        c80000000<>+0(SB), Z11, Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      c4b4000fe<>+0(SB), Z1
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS       c4b4000fe<>+0(SB), Z1, Z1
+	VFMADD231PS  cbf317200<>+0(SB), Z1, Z0
+	VFMADD231PS  cb5bfbe8e<>+0(SB), Z1, Z0
+	VMOVUPS      c3ab520b6<>+0(SB), Z2
+	VFMADD213PS  c3c091ce5<>+0(SB), Z0, Z2
+	VFMADD213PS  c3d2aac5e<>+0(SB), Z0, Z2
+	VFMADD213PS  c3e2aaa49<>+0(SB), Z0, Z2
+	VFMADD213PS  c3efffffe<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f800000<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f800000<>+0(SB), Z0, Z2
+	VMOVAPS      Z2, Z0
+	VSCALEFPS    Z1, Z0, Z0
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VADDPS       Z2, Z0, Z1
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z0, Z2, K2, Z23
+	VDIVPS       Z1, Z23, Z3
+	VSUBPS       Z2, Z1, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFNMADD231PS Z1, Z3, Z23
+	VFNMADD231PS Z0, Z3, Z23
+	VMOVUPS      c3fba7efa<>+0(SB), Z0
+	VFMADD231PS  cbf000000<>+0(SB), Z1, Z0
+	VFMADD231PS  Z0, Z23, Z3
+	VCMPPS       $0x01, cc18b3333<>+0(SB), Z11, K2
+	VMOVAPS      Z3, K2, Z7
+	VMOVUPS.Z    (BX)(SI*1), K1, Z0
+	VMOVUPS      c3f800000<>+0(SB), Z1
+	VSUBPS       Z7, Z1, Z1
+	VPMOVD2M     Z11, K2
+	VBLENDMPS    Z7, Z1, K2, Z24
+	VMULPS       Z0, Z24, Z24
+	VMOVUPS      Z24, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 several:
 	CMPQ       AX, $0x00000040
@@ -7762,9 +12351,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512SoftplusBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·avx512SoftplusBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512SoftplusBackAdd(SB), NOSPLIT, $0-48
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    a+16(FP), DX
@@ -14035,9 +18624,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512LogSoftmaxBack(SB), NOSPLIT, $0-36
+TEXT ·avx512LogSoftmaxBack(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -14055,7 +18644,118 @@ TEXT ·avx512LogSoftmaxBack(SB), NOSPLIT, $0-36
 	VMOVUPS      c3e2aaa49<>+0(SB), Z10
 	VMOVUPS      c3efffffe<>+0(SB), Z11
 	VBROADCASTSS s+32(FP), Z12
-	XORQ         SI, SI
+	MOVQ         past+40(FP), SI
+	TESTQ        SI, SI
+	JZ           near
+	MOVQ         CX, SI
+	NEGQ         SI
+	ANDQ         $0x3f, SI
+	JZ           aligned
+	SHRQ         $0x02, SI
+	XORQ         DI, DI
+	MOVL         $0x0000ffff, R8
+	BZHIL        SI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(DI*1), K1, Z13
+	VMOVUPS.Z    (BX)(DI*1), K1, Z14
+	VMINPS       Z13, Z2, Z13
+	VMAXPS       Z13, Z1, Z13
+	VMOVAPS      Z3, Z15
+	VFMADD231PS  Z4, Z13, Z15
+	VSUBPS       Z3, Z15, Z15
+	VFMADD231PS  Z5, Z15, Z13
+	VFMADD231PS  Z6, Z15, Z13
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z13, Z16
+	VFMADD213PS  Z9, Z13, Z16
+	VFMADD213PS  Z10, Z13, Z16
+	VFMADD213PS  Z11, Z13, Z16
+	VFMADD213PS  Z0, Z13, Z16
+	VFMADD213PS  Z0, Z13, Z16
+	VMOVAPS      Z16, Z13
+	VSCALEFPS    Z15, Z13, Z13
+	VFNMADD231PS Z12, Z13, Z14
+	VMOVUPS      Z14, K1, (CX)(DI*1)
+	SUBQ         SI, AX
+	SHLQ         $0x02, SI
+	ADDQ         SI, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastone:
+	CMPQ       AX, $0x10
+	JLT        pastpart
+	TESTQ      $0x00000fff, SI
+	JNZ        pastpage00000001
+	LEAQ       63488(DX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(BX)(SI*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+
+pastpage00000001:
+	VMOVUPS      (DX)(SI*1), Z13
+	VMOVUPS      (BX)(SI*1), Z14
+	VMINPS       Z13, Z2, Z13
+	VMAXPS       Z13, Z1, Z13
+	VMOVAPS      Z3, Z15
+	VFMADD231PS  Z4, Z13, Z15
+	VSUBPS       Z3, Z15, Z15
+	VFMADD231PS  Z5, Z15, Z13
+	VFMADD231PS  Z6, Z15, Z13
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z13, Z16
+	VFMADD213PS  Z9, Z13, Z16
+	VFMADD213PS  Z10, Z13, Z16
+	VFMADD213PS  Z11, Z13, Z16
+	VFMADD213PS  Z0, Z13, Z16
+	VFMADD213PS  Z0, Z13, Z16
+	VMOVAPS      Z16, Z13
+	VSCALEFPS    Z15, Z13, Z13
+	VFNMADD231PS Z12, Z13, Z14
+	VMOVNTPS     Z14, (CX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JMP          pastone
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	MOVL         $0x0000ffff, DI
+	BZHIL        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (DX)(SI*1), K1, Z13
+	VMOVUPS.Z    (BX)(SI*1), K1, Z14
+	VMINPS       Z13, Z2, Z13
+	VMAXPS       Z13, Z1, Z13
+	VMOVAPS      Z3, Z1
+	VFMADD231PS  Z4, Z13, Z1
+	VSUBPS       Z3, Z1, Z1
+	VFMADD231PS  Z5, Z1, Z13
+	VFMADD231PS  Z6, Z1, Z13
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z13, Z2
+	VFMADD213PS  Z9, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VFMADD213PS  Z11, Z13, Z2
+	VFMADD213PS  Z0, Z13, Z2
+	VFMADD213PS  Z0, Z13, Z2
+	VMOVAPS      Z2, Z13
+	VSCALEFPS    Z1, Z13, Z13
+	VFNMADD231PS Z12, Z13, Z14
+	VMOVUPS      Z14, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ SI, SI
 
 one:
 	CMPQ       AX, $0x10
@@ -14128,9 +18828,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32)
+// func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512LogSoftmaxBackAdd(SB), NOSPLIT, $0-36
+TEXT ·avx512LogSoftmaxBackAdd(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX

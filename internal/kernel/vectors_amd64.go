@@ -10,8 +10,9 @@ package kernel
 
 import "math"
 
-// A loop is assembly over dst, a and b with a number s; it may use fewer.
-type loop func(n int, dst, a, b *float32, s float32)
+// A loop is assembly over dst, a and b with a number s; it may use fewer. If past is not 0 it may write dst past the caches; n is then more than a
+// vector.
+type loop func(n int, dst, a, b *float32, s float32, past int)
 
 // vectors is the assembly of a set.
 type vectors struct {
@@ -75,10 +76,17 @@ func (v *vectors) into(t *Table[float32]) {
 	t.RMSProp, t.AdaGrad, t.Adadelta, t.AMSGrad = v.runRMSProp, v.runAdaGrad, v.runAdadelta, v.runAMSGrad
 }
 
+// farLarger is the bytes of slices that no cache is likely to hold until they are used again.
+const farLarger = 48 << 20
+
 // run runs the loop over the length of dst. a and b are as long, or nil where
 // the loop doesn't use them.
 func (f loop) run(dst, a, b []float32, s float32) {
-	for i := 0; i < len(dst); i += piece {
+	most, past := piece, 0
+	if f.pays(dst, a, b) {
+		most, past = longRow, 1
+	}
+	for i := 0; i < len(dst); i += most {
 		var x, y *float32
 		if a != nil {
 			x = &a[i]
@@ -86,14 +94,21 @@ func (f loop) run(dst, a, b []float32, s float32) {
 		if b != nil {
 			y = &b[i]
 		}
-		f.call(min(piece, len(dst)-i), &dst[i], x, y, s)
+		n := min(most, len(dst)-i)
+		f.call(n, &dst[i], x, y, s, past&flagOf(n >= piece))
 	}
+}
+
+// pays says whether it pays to write dst past the caches: there it must not lie already.
+func (f loop) pays(dst, a, b []float32) bool {
+	bytes := 4 * (len(dst) + len(a) + len(b))
+	return bytes >= farLarger && !(a != nil && &a[0] == &dst[0]) && !(b != nil && &b[0] == &dst[0])
 }
 
 // call is a function of its own so that the goroutine can be stopped at its start.
 //
 //go:noinline
-func (f loop) call(n int, dst, a, b *float32, s float32) { f(n, dst, a, b, s) }
+func (f loop) call(n int, dst, a, b *float32, s float32, past int) { f(n, dst, a, b, s, past) }
 
 func (f loop) two() func(dst, x []float32) {
 	return func(dst, x []float32) {

@@ -37,9 +37,12 @@ func (p place) load(slice Register) Register {
 }
 
 func (p place) store(r, slice Register) {
-	if p.mask != nil {
+	switch {
+	case p.mask != nil:
 		p.mask.store(r, p.address(slice))
-	} else {
+	case p.t.past:
+		VMOVNTPS(r, p.address(slice))
+	default:
 		VMOVUPS(r, p.address(slice))
 	}
 }
@@ -47,31 +50,31 @@ func (p place) store(r, slice Register) {
 // each writes the loop over n values, unroll vectors in a round.
 func (t *target) each(n Register, unroll int, body func(p place)) { t.eachOf("", n, unroll, nil, body) }
 
-// eachQuick is each with a quick form for several vectors, which may leave to single ones.
-func (t *target) eachQuick(c *loopCode, q *quick, body func(p place)) {
+// eachQuick is each with a quick form for several vectors, which may leave to single ones. It asks for pages of the slices ahead.
+func (t *target) eachQuick(name string, c *loopCode, slices []Register, q *quick, body func(p place)) {
 	at := GP64()
 	XORQ(at, at)
-	Label("several")
+	Label(name + "several")
 	CMPQ(c.n, U32(q.vectors*t.lanes))
-	JLT(LabelRef("one"))
-	place{t, at, 0, nil}.foresee("page", c.slices...)
-	q.run(c, at, "one")
+	JLT(LabelRef(name + "one"))
+	place{t, at, 0, nil}.foresee(name+"page", slices...)
+	q.run(c, at, name+"one")
 	ADDQ(U32(q.vectors*t.bytes()), at)
 	SUBQ(U32(q.vectors*t.lanes), c.n)
-	JMP(LabelRef("several"))
-	Label("one")
+	JMP(LabelRef(name + "several"))
+	Label(name + "one")
 	CMPQ(c.n, U8(t.lanes))
-	JLT(LabelRef("part"))
+	JLT(LabelRef(name + "part"))
 	body(place{t, at, 0, nil})
 	ADDQ(U8(t.bytes()), at)
 	SUBQ(U8(t.lanes), c.n)
-	JMP(LabelRef("several"))
-	Label("part")
+	JMP(LabelRef(name + "several"))
+	Label(name + "part")
 	TESTQ(c.n, c.n)
-	JZ(LabelRef("end"))
+	JZ(LabelRef(name + "end"))
 	m := t.mask(c.n, nil)
 	body(place{t, at, 0, &m})
-	Label("end")
+	Label(name + "end")
 }
 
 // eachOf is each under labels of a name of its own. It counts n down. tail, if not nil, is the mask of the last, incomplete vector.
@@ -146,11 +149,11 @@ func (t *target) loop(name, does string, unroll int, begin func(c *loopCode), bo
 	t.loopQuick(name, does, unroll, begin, nil, body)
 }
 
-// loopQuick is loop with a quick form of the body, or nil.
+// loopQuick is loop with a quick form of the body, or nil. Where the function does not read dst, the loop is there a second time with stores that
+// go past the caches: they spare reading lines of dst that are written whole.
 func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode), q *quick, body func(c *loopCode, p place)) {
-	t.function(name, "func(n int, dst, a, b *float32, s float32)", "is "+does+" for n values.")
+	t.function(name, "func(n int, dst, a, b *float32, s float32, past int)", "is "+does+" for n values.")
 	c := &loopCode{t: t, n: Load(Param("n"), GP64()), dst: Load(Param("dst"), GP64()), a: Load(Param("a"), GP64()), b: Load(Param("b"), GP64())}
-	c.slices = []Register{c.dst}
 	if strings.Contains(does, "a[i]") {
 		c.slices = append(c.slices, c.a)
 	}
@@ -160,17 +163,53 @@ func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode
 	if begin != nil {
 		begin(c)
 	}
-	if q != nil {
-		t.eachQuick(c, q, func(p place) { body(c, p) })
-	} else {
-		labels := 0
-		t.each(c.n, unroll, func(p place) {
-			labels++
-			p.foresee("page"+hex(uint32(labels)), c.slices...)
-			body(c, p)
-		})
+	loops := func(name string, slices []Register) {
+		if q != nil {
+			t.eachQuick(name, c, slices, q, func(p place) { body(c, p) })
+		} else {
+			labels := 0
+			t.eachOf(name, c.n, unroll, nil, func(p place) {
+				labels++
+				p.foresee(name+"page"+hex(uint32(labels)), slices...)
+				body(c, p)
+			})
+		}
+		if t.past {
+			SFENCE()
+		}
+		t.end()
 	}
-	t.end()
+	if strings.Contains(does, "dst[i] =") {
+		past := GP64()
+		Load(Param("past"), past)
+		TESTQ(past, past)
+		JZ(LabelRef("near"))
+		t.align(c, func(p place) { body(c, p) })
+		t.past = true
+		loops("past", c.slices)
+		t.past = false
+		Label("near")
+	}
+	loops("", append([]Register{c.dst}, c.slices...))
+}
+
+// align does what comes before the first vector of dst that is whole in a line. There is more than a vector.
+func (t *target) align(c *loopCode, body func(p place)) {
+	n, at := GP64(), GP64()
+	MOVQ(c.dst, n)
+	NEGQ(n)
+	ANDQ(U8(t.bytes()-1), n)
+	JZ(LabelRef("aligned"))
+	SHRQ(U8(2), n)
+	XORQ(at, at)
+	m := t.mask(n, nil)
+	body(place{t, at, 0, &m})
+	SUBQ(n, c.n)
+	SHLQ(U8(2), n)
+	for _, r := range []Register{c.dst, c.a, c.b} {
+		ADDQ(n, r)
+	}
+	Label("aligned")
 }
 
 // loopCode is what the body of a loop works with.
@@ -178,7 +217,7 @@ type loopCode struct {
 	t            *target
 	n, dst, a, b Register
 	x            Register   // set by begin, for the loop's own use
-	slices       []Register // those that it uses, by what it does
+	slices       []Register // those of a and b that it reads, by what it does
 }
 
 func (t *target) elementwise() {

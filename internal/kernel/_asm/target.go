@@ -21,6 +21,7 @@ type target struct {
 	width int // registers across a tile of C
 
 	next func() // see abreast
+	past bool   // whole vectors are stored past the caches
 }
 
 var (
