@@ -305,12 +305,12 @@ func avx2ExpTotal(n int, x *float32, top float32) float64
 // avx2SoftmaxBack is dst[i] = float32(float64(a[i])*(float64(b[i])-mean)) for n values.
 //
 //go:noescape
-func avx2SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
+func avx2SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 
 // avx2SoftmaxBackAdd is dst[i] += float32(float64(a[i])*(float64(b[i])-mean)) for n values.
 //
 //go:noescape
-func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
+func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 
 // avx2LogSoftmaxBack is dst[i] = b[i] - exp(a[i])*s for n values.
 //
@@ -322,10 +322,10 @@ func avx2LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32, 
 //go:noescape
 func avx2LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
-// avx2LayerNorm is layerNorm for at least one row and column.
+// avx2LayerNorm is layerNorm for at least one row and column. It may write y past the caches if past is not 0.
 //
 //go:noescape
-func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
+func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64, past int)
 
 // avx2LayerNormBack is layerNormBack for at least one row and column.
 //

@@ -18135,9 +18135,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx2SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
+// func avx2SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 // Requires: AVX, MMX+
-TEXT ·avx2SoftmaxBack(SB), NOSPLIT, $0-40
+TEXT ·avx2SoftmaxBack(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -18145,7 +18145,127 @@ TEXT ·avx2SoftmaxBack(SB), NOSPLIT, $0-40
 	VBROADCASTSD mean+32(FP), Y0
 	MOVQ         AX, SI
 	SHLQ         $0x02, SI
-	XORQ         DI, DI
+	MOVQ         past+40(FP), DI
+	TESTQ        DI, DI
+	JZ           near
+	MOVQ         CX, DI
+	NEGQ         DI
+	ANDQ         $0x1f, DI
+	JZ           aligned
+	SHRQ         $0x02, DI
+	XORQ         R8, R8
+	LEAQ         lanes<>+32(SB), R9
+	MOVQ         DI, R10
+	SHLQ         $0x02, R10
+	SUBQ         R10, R9
+	VMOVUPS      (R9), Y1
+	LEAQ         (R8)(SI*1), SI
+	VMASKMOVPS   (DX)(R8*1), Y1, Y3
+	VEXTRACTF128 $0x01, Y3, X2
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X2, Y8
+	VMASKMOVPS   (BX)(R8*1), Y1, Y9
+	VEXTRACTF128 $0x01, Y9, X2
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X2, Y10
+	VSUBPD       Y0, Y9, Y9
+	VMULPD       Y9, Y3, Y3
+	VSUBPD       Y0, Y10, Y10
+	VMULPD       Y10, Y8, Y8
+	VCVTPD2PSY   Y3, X2
+	VCVTPD2PSY   Y8, X3
+	VINSERTF128  $0x01, X3, Y2, Y2
+	VMASKMOVPS   Y2, Y1, (CX)(R8*1)
+	SUBQ         DI, AX
+	SHLQ         $0x02, DI
+	ADDQ         DI, CX
+	ADDQ         DI, DX
+	ADDQ         DI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ        AX, $0x00000010
+	JLT         pastone
+	VCVTPS2PD   (DX)(SI*1), Y1
+	VCVTPS2PD   16(DX)(SI*1), Y2
+	VCVTPS2PD   (BX)(SI*1), Y3
+	VCVTPS2PD   16(BX)(SI*1), Y8
+	VSUBPD      Y0, Y3, Y3
+	VMULPD      Y3, Y1, Y1
+	VSUBPD      Y0, Y8, Y8
+	VMULPD      Y8, Y2, Y2
+	VCVTPD2PSY  Y1, X4
+	VCVTPD2PSY  Y2, X1
+	VINSERTF128 $0x01, X1, Y4, Y4
+	VMOVNTPS    Y4, (CX)(SI*1)
+	VCVTPS2PD   32(DX)(SI*1), Y1
+	VCVTPS2PD   48(DX)(SI*1), Y2
+	VCVTPS2PD   32(BX)(SI*1), Y3
+	VCVTPS2PD   48(BX)(SI*1), Y8
+	VSUBPD      Y0, Y3, Y3
+	VMULPD      Y3, Y1, Y1
+	VSUBPD      Y0, Y8, Y8
+	VMULPD      Y8, Y2, Y2
+	VCVTPD2PSY  Y1, X5
+	VCVTPD2PSY  Y2, X1
+	VINSERTF128 $0x01, X1, Y5, Y5
+	VMOVNTPS    Y5, 32(CX)(SI*1)
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000010, AX
+	JMP         pastseveral
+
+pastone:
+	CMPQ        AX, $0x08
+	JLT         pastpart
+	VCVTPS2PD   (DX)(SI*1), Y1
+	VCVTPS2PD   16(DX)(SI*1), Y2
+	VCVTPS2PD   (BX)(SI*1), Y3
+	VCVTPS2PD   16(BX)(SI*1), Y4
+	VSUBPD      Y0, Y3, Y3
+	VMULPD      Y3, Y1, Y1
+	VSUBPD      Y0, Y4, Y4
+	VMULPD      Y4, Y2, Y2
+	VCVTPD2PSY  Y1, X6
+	VCVTPD2PSY  Y2, X1
+	VINSERTF128 $0x01, X1, Y6, Y6
+	VMOVNTPS    Y6, (CX)(SI*1)
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, AX
+	JMP         pastone
+
+pastpart:
+	TESTQ        AX, AX
+	JZ           pastend
+	LEAQ         lanes<>+32(SB), DI
+	SHLQ         $0x02, AX
+	SUBQ         AX, DI
+	VMOVUPS      (DI), Y1
+	VMASKMOVPS   (DX)(SI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VMASKMOVPS   (BX)(SI*1), Y1, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VSUBPD       Y0, Y4, Y4
+	VMULPD       Y4, Y2, Y2
+	VSUBPD       Y0, Y5, Y5
+	VMULPD       Y5, Y3, Y3
+	VCVTPD2PSY   Y2, X7
+	VCVTPD2PSY   Y3, X0
+	VINSERTF128  $0x01, X0, Y7, Y7
+	VMASKMOVPS   Y7, Y1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ DI, DI
 
 several:
 	CMPQ        AX, $0x00000010
@@ -18231,9 +18351,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
+// func avx2SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 // Requires: AVX, MMX+
-TEXT ·avx2SoftmaxBackAdd(SB), NOSPLIT, $0-40
+TEXT ·avx2SoftmaxBackAdd(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -18668,9 +18788,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
+// func avx2LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64, past int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·avx2LayerNorm(SB), NOSPLIT, $0-72
+TEXT ·avx2LayerNorm(SB), NOSPLIT, $0-80
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
 	MOVQ       y+16(FP), DX
@@ -18691,7 +18811,171 @@ TEXT ·avx2LayerNorm(SB), NOSPLIT, $0-72
 	SHLQ       $0x02, R10
 	VXORPS     X1, X1, X1
 	VCVTSI2SDQ CX, X1, X1
+	MOVQ       past+72(FP), R11
+	TESTQ      R11, R11
+	JZ         near
+	MOVQ       DX, R11
+	ORQ        R10, R11
+	TESTQ      $0x0000001f, R11
+	JNZ        near
 
+pastrow:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   CX, R11
+	XORQ   R12, R12
+
+pastsumsseveral:
+	CMPQ        R11, $0x00000010
+	JLT         pastsumsone
+	VCVTPS2PD   (BX)(R12*1), Y6
+	VCVTPS2PD   16(BX)(R12*1), Y7
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VADDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y7, Y5
+	VCVTPS2PD   32(BX)(R12*1), Y6
+	VCVTPS2PD   48(BX)(R12*1), Y7
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VADDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y7, Y5
+	ADDQ        $0x00000040, R12
+	SUBQ        $0x00000010, R11
+	JMP         pastsumsseveral
+
+pastsumsone:
+	CMPQ        R11, $0x08
+	JLT         pastsumspart
+	VCVTPS2PD   (BX)(R12*1), Y6
+	VCVTPS2PD   16(BX)(R12*1), Y7
+	VADDPD      Y6, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VADDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y7, Y5
+	ADDQ        $0x20, R12
+	SUBQ        $0x08, R11
+	JMP         pastsumsone
+
+pastsumspart:
+	TESTQ        R11, R11
+	JZ           pastsumsend
+	VMASKMOVPS   (BX)(R12*1), Y0, Y6
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y6, Y2, Y2
+	VFMADD231PD  Y6, Y6, Y3
+	VADDPD       Y7, Y4, Y4
+	VFMADD231PD  Y7, Y7, Y5
+
+pastsumsend:
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y5, Y3, Y3
+	VEXTRACTF128 $0x01, Y2, X4
+	VADDPD       X4, X2, X2
+	VPERMILPD    $0x01, X2, X4
+	VADDSD       X4, X2, X2
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPD       X4, X3, X3
+	VPERMILPD    $0x01, X3, X4
+	VADDSD       X4, X3, X3
+	VDIVSD       X1, X2, X2
+	VCVTSD2SS    X2, X2, X4
+	VBROADCASTSS X4, Y4
+	VCVTSS2SD    X4, X4, X5
+	VSUBSD       X5, X2, X5
+	VCVTSD2SS    X5, X5, X5
+	VBROADCASTSS X5, Y5
+	VMOVSS       X4, (R8)
+	VDIVSD       X1, X3, X3
+	VFNMADD231SD X2, X2, X3
+	VXORPS       X2, X2, X2
+	VMAXSD       X3, X2, X3
+	VADDSD       epsilon+64(FP), X3, X3
+	VSQRTSD      X3, X3, X3
+	VMOVSD       d3ff0000000000000<>+0(SB), X2
+	VDIVSD       X3, X2, X2
+	VCVTSD2SS    X2, X2, X2
+	VBROADCASTSS X2, Y2
+	VMOVSS       X2, (R9)
+	MOVQ         CX, R11
+	XORQ         R12, R12
+
+pastaffineseveral:
+	CMPQ       R11, $0x00000010
+	JLT        pastaffineone
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMOVUPS    (SI)(R12*1), Y6
+	VMULPS     Y6, Y3, Y3
+	VMOVUPS    (DI)(R12*1), Y6
+	VADDPS     Y6, Y3, Y3
+	VMOVNTPS   Y3, (DX)(R12*1)
+	LEAQ       (R12)(R10*1), R13
+	VMOVUPS    32(BX)(R12*1), Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMOVUPS    32(SI)(R12*1), Y6
+	VMULPS     Y6, Y3, Y3
+	VMOVUPS    32(DI)(R12*1), Y6
+	VADDPS     Y6, Y3, Y3
+	VMOVNTPS   Y3, 32(DX)(R12*1)
+	ADDQ       $0x00000040, R12
+	SUBQ       $0x00000010, R11
+	JMP        pastaffineseveral
+
+pastaffineone:
+	CMPQ       R11, $0x08
+	JLT        pastaffinepart
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMOVUPS    (SI)(R12*1), Y6
+	VMULPS     Y6, Y3, Y3
+	VMOVUPS    (DI)(R12*1), Y6
+	VADDPS     Y6, Y3, Y3
+	VMOVNTPS   Y3, (DX)(R12*1)
+	ADDQ       $0x20, R12
+	SUBQ       $0x08, R11
+	JMP        pastaffineone
+
+pastaffinepart:
+	TESTQ      R11, R11
+	JZ         pastaffineend
+	LEAQ       (R12)(R10*1), R11
+	VMASKMOVPS (BX)(R12*1), Y0, Y3
+	VSUBPS     Y4, Y3, Y3
+	VSUBPS     Y5, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMASKMOVPS (SI)(R12*1), Y0, Y2
+	VMULPS     Y2, Y3, Y3
+	VMASKMOVPS (DI)(R12*1), Y0, Y2
+	VADDPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (DX)(R12*1)
+
+pastaffineend:
+	ADDQ R10, BX
+	ADDQ R10, DX
+	ADDQ $0x04, R8
+	ADDQ $0x04, R9
+	DECQ AX
+	JNZ  pastrow
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
 row:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3

@@ -305,12 +305,12 @@ func avx512ExpTotal(n int, x *float32, top float32) float64
 // avx512SoftmaxBack is dst[i] = float32(float64(a[i])*(float64(b[i])-mean)) for n values.
 //
 //go:noescape
-func avx512SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
+func avx512SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 
 // avx512SoftmaxBackAdd is dst[i] += float32(float64(a[i])*(float64(b[i])-mean)) for n values.
 //
 //go:noescape
-func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
+func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 
 // avx512LogSoftmaxBack is dst[i] = b[i] - exp(a[i])*s for n values.
 //
@@ -322,10 +322,10 @@ func avx512LogSoftmaxBack(n int, dst *float32, a *float32, b *float32, s float32
 //go:noescape
 func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s float32, past int)
 
-// avx512LayerNorm is layerNorm for at least one row and column.
+// avx512LayerNorm is layerNorm for at least one row and column. It may write y past the caches if past is not 0.
 //
 //go:noescape
-func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
+func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64, past int)
 
 // avx512LayerNormBack is layerNormBack for at least one row and column.
 //

@@ -18424,17 +18424,134 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64)
+// func avx512SoftmaxBack(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512SoftmaxBack(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	MOVQ         b+24(FP), BX
-	VBROADCASTSD mean+32(FP), Z0
-	MOVQ         AX, SI
-	SHLQ         $0x02, SI
-	XORQ         DI, DI
+TEXT ·avx512SoftmaxBack(SB), NOSPLIT, $0-48
+	MOVQ          n+0(FP), AX
+	MOVQ          dst+8(FP), CX
+	MOVQ          a+16(FP), DX
+	MOVQ          b+24(FP), BX
+	VBROADCASTSD  mean+32(FP), Z0
+	MOVQ          AX, SI
+	SHLQ          $0x02, SI
+	MOVQ          past+40(FP), DI
+	TESTQ         DI, DI
+	JZ            near
+	MOVQ          CX, DI
+	NEGQ          DI
+	ANDQ          $0x3f, DI
+	JZ            aligned
+	SHRQ          $0x02, DI
+	XORQ          R8, R8
+	MOVL          $0x0000ffff, R9
+	BZHIL         DI, R9, R9
+	KMOVW         R9, K1
+	LEAQ          (R8)(SI*1), SI
+	VMOVUPS.Z     (DX)(R8*1), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y1, Z7
+	VMOVUPS.Z     (BX)(R8*1), K1, Z8
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y8, Z8
+	VCVTPS2PD     Y1, Z9
+	VSUBPD        Z0, Z8, Z8
+	VMULPD        Z8, Z2, Z2
+	VSUBPD        Z0, Z9, Z9
+	VMULPD        Z9, Z7, Z7
+	VCVTPD2PS     Z2, Y1
+	VCVTPD2PS     Z7, Y2
+	VINSERTF64X4  $0x01, Y2, Z1, Z1
+	VMOVUPS       Z1, K1, (CX)(R8*1)
+	SUBQ          DI, AX
+	SHLQ          $0x02, DI
+	ADDQ          DI, CX
+	ADDQ          DI, DX
+	ADDQ          DI, BX
+
+aligned:
+	XORQ SI, SI
+
+pastseveral:
+	CMPQ         AX, $0x00000020
+	JLT          pastone
+	VCVTPS2PD    (DX)(SI*1), Z1
+	VCVTPS2PD    32(DX)(SI*1), Z2
+	VCVTPS2PD    (BX)(SI*1), Z7
+	VCVTPS2PD    32(BX)(SI*1), Z8
+	VSUBPD       Z0, Z7, Z7
+	VMULPD       Z7, Z1, Z1
+	VSUBPD       Z0, Z8, Z8
+	VMULPD       Z8, Z2, Z2
+	VCVTPD2PS    Z1, Y3
+	VCVTPD2PS    Z2, Y1
+	VINSERTF64X4 $0x01, Y1, Z3, Z3
+	VMOVNTPS     Z3, (CX)(SI*1)
+	VCVTPS2PD    64(DX)(SI*1), Z1
+	VCVTPS2PD    96(DX)(SI*1), Z2
+	VCVTPS2PD    64(BX)(SI*1), Z7
+	VCVTPS2PD    96(BX)(SI*1), Z8
+	VSUBPD       Z0, Z7, Z7
+	VMULPD       Z7, Z1, Z1
+	VSUBPD       Z0, Z8, Z8
+	VMULPD       Z8, Z2, Z2
+	VCVTPD2PS    Z1, Y4
+	VCVTPD2PS    Z2, Y1
+	VINSERTF64X4 $0x01, Y1, Z4, Z4
+	VMOVNTPS     Z4, 64(CX)(SI*1)
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, AX
+	JMP          pastseveral
+
+pastone:
+	CMPQ         AX, $0x10
+	JLT          pastpart
+	VCVTPS2PD    (DX)(SI*1), Z1
+	VCVTPS2PD    32(DX)(SI*1), Z2
+	VCVTPS2PD    (BX)(SI*1), Z3
+	VCVTPS2PD    32(BX)(SI*1), Z4
+	VSUBPD       Z0, Z3, Z3
+	VMULPD       Z3, Z1, Z1
+	VSUBPD       Z0, Z4, Z4
+	VMULPD       Z4, Z2, Z2
+	VCVTPD2PS    Z1, Y5
+	VCVTPD2PS    Z2, Y1
+	VINSERTF64X4 $0x01, Y1, Z5, Z5
+	VMOVNTPS     Z5, (CX)(SI*1)
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JMP          pastone
+
+pastpart:
+	TESTQ         AX, AX
+	JZ            pastend
+	MOVL          $0x0000ffff, DI
+	BZHIL         AX, DI, DI
+	KMOVW         DI, K1
+	VMOVUPS.Z     (DX)(SI*1), K1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VMOVUPS.Z     (BX)(SI*1), K1, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VCVTPS2PD     Y3, Z3
+	VCVTPS2PD     Y4, Z4
+	VSUBPD        Z0, Z3, Z3
+	VMULPD        Z3, Z1, Z1
+	VSUBPD        Z0, Z4, Z4
+	VMULPD        Z4, Z2, Z2
+	VCVTPD2PS     Z1, Y6
+	VCVTPD2PS     Z2, Y0
+	VINSERTF64X4  $0x01, Y0, Z6, Z6
+	VMOVUPS       Z6, K1, (CX)(SI*1)
+
+pastend:
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+	XORQ DI, DI
 
 several:
 	CMPQ         AX, $0x00000020
@@ -18520,9 +18637,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64)
+// func avx512SoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, mean float64, past int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·avx512SoftmaxBackAdd(SB), NOSPLIT, $0-40
+TEXT ·avx512SoftmaxBackAdd(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -18925,9 +19042,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64)
+// func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64, past int)
 // Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV, FMA3, MMX+
-TEXT ·avx512LayerNorm(SB), NOSPLIT, $0-72
+TEXT ·avx512LayerNorm(SB), NOSPLIT, $0-80
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
 	MOVQ       y+16(FP), DX
@@ -18947,7 +19064,176 @@ TEXT ·avx512LayerNorm(SB), NOSPLIT, $0-72
 	SHLQ       $0x02, R10
 	VXORPS     X0, X0, X0
 	VCVTSI2SDQ CX, X0, X0
+	MOVQ       past+72(FP), R11
+	TESTQ      R11, R11
+	JZ         near
+	MOVQ       DX, R11
+	ORQ        R10, R11
+	TESTQ      $0x0000003f, R11
+	JNZ        near
 
+pastrow:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   CX, R11
+	XORQ   R12, R12
+
+pastsumsseveral:
+	CMPQ        R11, $0x00000020
+	JLT         pastsumsone
+	VCVTPS2PD   (BX)(R12*1), Z5
+	VCVTPS2PD   32(BX)(R12*1), Z6
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z2
+	VADDPD      Z6, Z3, Z3
+	VFMADD231PD Z6, Z6, Z4
+	VCVTPS2PD   64(BX)(R12*1), Z5
+	VCVTPS2PD   96(BX)(R12*1), Z6
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z2
+	VADDPD      Z6, Z3, Z3
+	VFMADD231PD Z6, Z6, Z4
+	ADDQ        $0x00000080, R12
+	SUBQ        $0x00000020, R11
+	JMP         pastsumsseveral
+
+pastsumsone:
+	CMPQ        R11, $0x10
+	JLT         pastsumspart
+	VCVTPS2PD   (BX)(R12*1), Z5
+	VCVTPS2PD   32(BX)(R12*1), Z6
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z2
+	VADDPD      Z6, Z3, Z3
+	VFMADD231PD Z6, Z6, Z4
+	ADDQ        $0x40, R12
+	SUBQ        $0x10, R11
+	JMP         pastsumsone
+
+pastsumspart:
+	TESTQ         R11, R11
+	JZ            pastsumsend
+	VMOVUPS.Z     (BX)(R12*1), K1, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z5, Z1, Z1
+	VFMADD231PD   Z5, Z5, Z2
+	VADDPD        Z6, Z3, Z3
+	VFMADD231PD   Z6, Z6, Z4
+
+pastsumsend:
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VPERMILPD     $0x01, X1, X5
+	VADDSD        X5, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y5
+	VADDPD        Y5, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X5
+	VADDPD        X5, X2, X2
+	VPERMILPD     $0x01, X2, X5
+	VADDSD        X5, X2, X2
+	VDIVSD        X0, X1, X1
+	VCVTSD2SS     X1, X1, X5
+	VBROADCASTSS  X5, Z5
+	VCVTSS2SD     X5, X5, X6
+	VSUBSD        X6, X1, X6
+	VCVTSD2SS     X6, X6, X6
+	VBROADCASTSS  X6, Z6
+	VMOVSS        X5, (R8)
+	VDIVSD        X0, X2, X2
+	VFNMADD231SD  X1, X1, X2
+	VXORPS        X7, X7, X7
+	VMAXSD        X2, X7, X2
+	VADDSD        epsilon+64(FP), X2, X2
+	VSQRTSD       X2, X2, X2
+	VMOVSD        d3ff0000000000000<>+0(SB), X7
+	VDIVSD        X2, X7, X7
+	VCVTSD2SS     X7, X7, X7
+	VBROADCASTSS  X7, Z7
+	VMOVSS        X7, (R9)
+	MOVQ          CX, R11
+	XORQ          R12, R12
+
+pastaffineseveral:
+	CMPQ       R11, $0x00000020
+	JLT        pastaffineone
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Z8
+	VSUBPS     Z5, Z8, Z8
+	VSUBPS     Z6, Z8, Z8
+	VMULPS     Z7, Z8, Z8
+	VMOVUPS    (SI)(R12*1), Z9
+	VMULPS     Z9, Z8, Z8
+	VMOVUPS    (DI)(R12*1), Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVNTPS   Z8, (DX)(R12*1)
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 64(BX)(R13*1)
+	VMOVUPS    64(BX)(R12*1), Z8
+	VSUBPS     Z5, Z8, Z8
+	VSUBPS     Z6, Z8, Z8
+	VMULPS     Z7, Z8, Z8
+	VMOVUPS    64(SI)(R12*1), Z9
+	VMULPS     Z9, Z8, Z8
+	VMOVUPS    64(DI)(R12*1), Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVNTPS   Z8, 64(DX)(R12*1)
+	ADDQ       $0x00000080, R12
+	SUBQ       $0x00000020, R11
+	JMP        pastaffineseveral
+
+pastaffineone:
+	CMPQ       R11, $0x10
+	JLT        pastaffinepart
+	LEAQ       (R12)(R10*1), R13
+	PREFETCHT1 (BX)(R13*1)
+	VMOVUPS    (BX)(R12*1), Z8
+	VSUBPS     Z5, Z8, Z8
+	VSUBPS     Z6, Z8, Z8
+	VMULPS     Z7, Z8, Z8
+	VMOVUPS    (SI)(R12*1), Z9
+	VMULPS     Z9, Z8, Z8
+	VMOVUPS    (DI)(R12*1), Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVNTPS   Z8, (DX)(R12*1)
+	ADDQ       $0x40, R12
+	SUBQ       $0x10, R11
+	JMP        pastaffineone
+
+pastaffinepart:
+	TESTQ     R11, R11
+	JZ        pastaffineend
+	LEAQ      (R12)(R10*1), R11
+	VMOVUPS.Z (BX)(R12*1), K1, Z8
+	VSUBPS    Z5, Z8, Z8
+	VSUBPS    Z6, Z8, Z8
+	VMULPS    Z7, Z8, Z8
+	VMOVUPS.Z (SI)(R12*1), K1, Z5
+	VMULPS    Z5, Z8, Z8
+	VMOVUPS.Z (DI)(R12*1), K1, Z5
+	VADDPS    Z5, Z8, Z8
+	VMOVUPS   Z8, K1, (DX)(R12*1)
+
+pastaffineend:
+	ADDQ R10, BX
+	ADDQ R10, DX
+	ADDQ $0x04, R8
+	ADDQ $0x04, R9
+	DECQ AX
+	JNZ  pastrow
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
 row:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2

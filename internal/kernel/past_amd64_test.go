@@ -34,3 +34,47 @@ func testFarLarger(t *testing.T, k *Table[float32]) {
 		}
 	}
 }
+
+// The same for rows, whose vectors are whole in lines or not.
+func TestRowsFarLargerThanCaches(t *testing.T) {
+	everySet(t, testRowsFarLarger, func(*testing.T, *Table[float64]) {})
+}
+
+func testRowsFarLarger(t *testing.T, k *Table[float32]) {
+	if k.Name == "portable" {
+		t.Skip("it has no such loops")
+	}
+	for _, cols := range []int{1024, 1021} {
+		rows := farLarger/8/cols + 3
+		n := rows * cols
+		some := numbers[float32](9973, 1)
+		x, y := make([]float32, n), make([]float32, n)
+		for i := range x {
+			x[i], y[i] = 4*some[i%len(some)], some[(i+5)%len(some)]
+		}
+		whole, parts := make([]float32, n+17), make([]float32, n)
+		for _, first := range []int{0, 1} {
+			for name, run := range map[string]func(rows int, dst, x, y []float32){
+				"LayerNorm": func(rows int, dst, x, _ []float32) {
+					mean := make([]float32, 2*rows)
+					k.LayerNorm(rows, cols, dst, x, y[:cols], some[:cols], mean[:rows], mean[rows:], 1e-3)
+				},
+				"SoftmaxBack": func(rows int, dst, x, y []float32) { k.SoftmaxBack(rows, cols, dst, cols, x, cols, y, cols, false) },
+			} {
+				for i := range whole {
+					whole[i] = canary
+				}
+				run(rows, whole[first:][:n], x, y)
+				for r := range rows {
+					run(1, parts[r*cols:][:cols], x[r*cols:][:cols], y[r*cols:][:cols])
+				}
+				sameBits(t, name, whole[first:][:n], parts)
+				for i, v := range whole {
+					if v != canary && (i < first || i >= first+n) {
+						t.Errorf("%s: wrote beside dst, at %d", name, i-first)
+					}
+				}
+			}
+		}
+	}
+}

@@ -11,9 +11,9 @@ type rowKernels struct {
 	softmax, crossEntropy, logSoftmax softmaxRows
 	crossEntropyBack                  func(rows, cols int, dx *float32, lddx int, p *float32, ldp int, class, d *float32, add int)
 	expTotal                          func(n int, x *float32, top float32) float64
-	softmaxBack, softmaxBackAdd       func(n int, dst, a, b *float32, mean float64)
+	softmaxBack, softmaxBackAdd       func(n int, dst, a, b *float32, mean float64, past int)
 	logSoftmaxBack, logSoftmaxBackAdd loop
-	layerNorm                         func(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64)
+	layerNorm                         func(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64, past int)
 	layerNormBack                     func(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add int)
 }
 
@@ -106,18 +106,20 @@ func (v *vectors) softmaxBack(rows, cols int, dx []float32, lddx int, y []float3
 	if add {
 		f = v.rows.softmaxBackAdd
 	}
+	past := cols >= leaf && 4*3*rows*cols >= farLarger && !add && &dx[0] != &y[0] && &dx[0] != &dy[0]
 	for r := range rows {
 		dx, y, dy := dx[r*lddx:][:cols], y[r*ldy:][:cols], dy[r*lddy:][:cols]
 		mean := v.products.of(dy, y)
 		for i := 0; i < cols; i += piece {
-			callSoftmaxBack(f, min(piece, cols-i), &dx[i], &y[i], &dy[i], mean)
+			n := min(piece, cols-i)
+			callSoftmaxBack(f, n, &dx[i], &y[i], &dy[i], mean, flagOf(past && n >= leaf))
 		}
 	}
 }
 
 //go:noinline
-func callSoftmaxBack(f func(n int, dst, a, b *float32, mean float64), n int, dx, y, dy *float32, mean float64) {
-	f(n, dx, y, dy, mean)
+func callSoftmaxBack(f func(n int, dst, a, b *float32, mean float64, past int), n int, dx, y, dy *float32, mean float64, past int) {
+	f(n, dx, y, dy, mean, past)
 }
 
 func (v *vectors) logSoftmax(rows, cols int, dst []float32, ldd int, x []float32, ldx int) {
@@ -219,15 +221,18 @@ func (v *vectors) layerNorm(rows, cols int, y, x, scale, shift, mean, inverse []
 		_ = shift[cols-1]
 	}
 	checkLayerNorm(rows, cols, x, y, nil, scale, shift, nil, nil, mean, inverse)
-	most := rowsOf(cols)
+	most, past := rowsOf(cols), 4*2*rows*cols >= farLarger && &x[0] != &y[0]
+	if past {
+		most *= longRow / piece
+	}
 	for r := 0; r < rows; r += most {
-		v.callLayerNorm(min(most, rows-r), cols, &y[r*cols], &x[r*cols], &scale[0], &shift[0], &mean[r], &inverse[r], epsilon)
+		v.callLayerNorm(min(most, rows-r), cols, &y[r*cols], &x[r*cols], &scale[0], &shift[0], &mean[r], &inverse[r], epsilon, flagOf(past))
 	}
 }
 
 //go:noinline
-func (v *vectors) callLayerNorm(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64) {
-	v.rows.layerNorm(rows, cols, y, x, scale, shift, mean, inverse, epsilon)
+func (v *vectors) callLayerNorm(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64, past int) {
+	v.rows.layerNorm(rows, cols, y, x, scale, shift, mean, inverse, epsilon, past)
 }
 
 func (v *vectors) layerNormBack(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse []float32, add bool) {

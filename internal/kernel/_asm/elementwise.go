@@ -163,34 +163,41 @@ func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode
 	if begin != nil {
 		begin(c)
 	}
-	loops := func(name string, slices []Register) {
+	t.nearAndPast(c, strings.Contains(does, "dst[i] ="), func(p place) { body(c, p) }, func(name string, body func(p place)) {
+		slices := c.slices
+		if !t.past {
+			slices = append([]Register{c.dst}, slices...)
+		}
 		if q != nil {
-			t.eachQuick(name, c, slices, q, func(p place) { body(c, p) })
-		} else {
-			labels := 0
-			t.eachOf(name, c.n, unroll, nil, func(p place) {
-				labels++
-				p.foresee(name+"page"+hex(uint32(labels)), slices...)
-				body(c, p)
-			})
+			t.eachQuick(name, c, slices, q, body)
+			return
 		}
-		if t.past {
-			SFENCE()
-		}
-		t.end()
-	}
-	if strings.Contains(does, "dst[i] =") {
+		labels := 0
+		t.eachOf(name, c.n, unroll, nil, func(p place) {
+			labels++
+			p.foresee(name+"page"+hex(uint32(labels)), slices...)
+			body(p)
+		})
+	})
+}
+
+// nearAndPast writes the loops, and those whose stores go past the caches if there are to be such, which the function's argument past asks for.
+func (t *target) nearAndPast(c *loopCode, both bool, body func(p place), loops func(name string, body func(p place))) {
+	if both {
 		past := GP64()
 		Load(Param("past"), past)
 		TESTQ(past, past)
 		JZ(LabelRef("near"))
-		t.align(c, func(p place) { body(c, p) })
+		t.align(c, body)
 		t.past = true
-		loops("past", c.slices)
+		loops("past", body)
 		t.past = false
+		SFENCE()
+		t.end()
 		Label("near")
 	}
-	loops("", append([]Register{c.dst}, c.slices...))
+	loops("", body)
+	t.end()
 }
 
 // align does what comes before the first vector of dst that is whole in a line. There is more than a vector.

@@ -43,67 +43,88 @@ func (p place) after(bytes Register) place {
 // A normalized row is (x - mean) / s. The variance is the mean of squares less the square of the mean, which in float64 leaves enough digits of
 // what float32 can hold. The mean is taken off in two parts, so that one that is large against s costs no digits.
 func (t *target) layerNorm() {
-	t.function("LayerNorm", "func(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64)",
-		"is layerNorm for at least one row and column.")
+	t.function("LayerNorm", "func(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64, past int)",
+		"is layerNorm for at least one row and column. It may write y past the caches if past is not 0.")
 	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
 	y, x := Load(Param("y"), GP64()), Load(Param("x"), GP64())
 	scale, shift := Load(Param("scale"), GP64()), Load(Param("shift"), GP64())
 	means, inverses := Load(Param("mean"), GP64()), Load(Param("inverse"), GP64())
 	part, bytes, count := t.rowEnd(cols)
 
-	Label("row")
-	n := GP64()
-	var sums, squares [2]Register
-	for i := range sums {
-		sums[i], squares[i] = t.vec(), t.vec()
-		t.zero(sums[i])
-		t.zero(squares[i])
-	}
-	MOVQ(cols, n)
-	t.eachOf("sums", n, 2, part, func(p place) {
-		p.prefetch(y)
-		low, high := p.doubles(x)
-		for i, v := range []Register{low, high} {
-			VADDPD(v, sums[i], sums[i])
-			VFMADD231PD(v, v, squares[i])
+	loop := func(name string) {
+		Label(name + "row")
+		n := GP64()
+		var sums, squares [2]Register
+		for i := range sums {
+			sums[i], squares[i] = t.vec(), t.vec()
+			t.zero(sums[i])
+			t.zero(squares[i])
 		}
-	})
-	VADDPD(sums[1], sums[0], sums[0])
-	VADDPD(squares[1], squares[0], squares[0])
-	mean, variance := t.total(sums[0]), t.total(squares[0])
-	VDIVSD(count, mean, mean)
-	first, second := t.parts(mean)
-	VMOVSS(first.(VecVirtual).AsX(), Mem{Base: means})
-	VDIVSD(count, variance, variance)
-	VFNMADD231SD(mean, mean, variance)
-	least := XMM()
-	VXORPS(least, least, least)
-	VMAXSD(variance, least, variance) // variance where that is NaN
-	VADDSD(argument("epsilon"), variance, variance)
-	VSQRTSD(variance, variance, variance)
-	one := XMM()
-	VMOVSD(doubles(1), one)
-	VDIVSD(variance, one, one)
-	inverse := t.spread(one)
-	VMOVSS(inverse.(VecVirtual).AsX(), Mem{Base: inverses})
-	MOVQ(cols, n)
-	t.eachOf("affine", n, 2, part, func(p place) {
-		p.after(bytes).prefetch(x)
-		d := p.load(x)
-		VSUBPS(first, d, d)
-		VSUBPS(second, d, d)
-		VMULPS(inverse, d, d)
-		VMULPS(p.load(scale), d, d)
-		VADDPS(p.load(shift), d, d)
-		p.store(d, y)
-	})
-	ADDQ(bytes, x)
-	ADDQ(bytes, y)
-	ADDQ(U8(4), means)
-	ADDQ(U8(4), inverses)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	t.end()
+		MOVQ(cols, n)
+		t.eachOf(name+"sums", n, 2, part, func(p place) {
+			if !t.past {
+				p.prefetch(y)
+			}
+			low, high := p.doubles(x)
+			for i, v := range []Register{low, high} {
+				VADDPD(v, sums[i], sums[i])
+				VFMADD231PD(v, v, squares[i])
+			}
+		})
+		VADDPD(sums[1], sums[0], sums[0])
+		VADDPD(squares[1], squares[0], squares[0])
+		mean, variance := t.total(sums[0]), t.total(squares[0])
+		VDIVSD(count, mean, mean)
+		first, second := t.parts(mean)
+		VMOVSS(first.(VecVirtual).AsX(), Mem{Base: means})
+		VDIVSD(count, variance, variance)
+		VFNMADD231SD(mean, mean, variance)
+		least := XMM()
+		VXORPS(least, least, least)
+		VMAXSD(variance, least, variance) // variance where that is NaN
+		VADDSD(argument("epsilon"), variance, variance)
+		VSQRTSD(variance, variance, variance)
+		one := XMM()
+		VMOVSD(doubles(1), one)
+		VDIVSD(variance, one, one)
+		inverse := t.spread(one)
+		VMOVSS(inverse.(VecVirtual).AsX(), Mem{Base: inverses})
+		MOVQ(cols, n)
+		t.eachOf(name+"affine", n, 2, part, func(p place) {
+			p.after(bytes).prefetch(x)
+			d := p.load(x)
+			VSUBPS(first, d, d)
+			VSUBPS(second, d, d)
+			VMULPS(inverse, d, d)
+			VMULPS(p.load(scale), d, d)
+			VADDPS(p.load(shift), d, d)
+			p.store(d, y)
+		})
+		ADDQ(bytes, x)
+		ADDQ(bytes, y)
+		ADDQ(U8(4), means)
+		ADDQ(U8(4), inverses)
+		DECQ(rows)
+		JNZ(LabelRef(name + "row"))
+		if t.past {
+			SFENCE()
+		}
+		t.end()
+	}
+	// Whole vectors of y are stored past the caches where each is a line, or a part of one.
+	past, place := GP64(), GP64()
+	Load(Param("past"), past)
+	TESTQ(past, past)
+	JZ(LabelRef("near"))
+	MOVQ(y, place)
+	ORQ(bytes, place)
+	TESTQ(U32(t.bytes()-1), place)
+	JNZ(LabelRef("near"))
+	t.past = true
+	loop("past")
+	t.past = false
+	Label("near")
+	loop("")
 }
 
 // rowEnd is the mask of the last vector of a row, its length in bytes, and the number of columns as a float64.

@@ -428,29 +428,29 @@ func (t *target) softmaxBack() {
 		if add {
 			name, does = "SoftmaxBackAdd", "is dst[i] += float32(float64(a[i])*(float64(b[i])-mean)) for n values."
 		}
-		t.function(name, "func(n int, dst, a, b *float32, mean float64)", does)
-		n, dst, a, b := Load(Param("n"), GP64()), Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
-		mean := t.vec()
+		t.function(name, "func(n int, dst, a, b *float32, mean float64, past int)", does)
+		c := &loopCode{t: t, n: Load(Param("n"), GP64()), dst: Load(Param("dst"), GP64()), a: Load(Param("a"), GP64()), b: Load(Param("b"), GP64())}
+		mean, bytes := t.vec(), GP64()
 		VBROADCASTSD(argument("mean"), mean)
-		bytes := GP64()
-		MOVQ(n, bytes)
+		MOVQ(c.n, bytes)
 		SHLQ(U8(2), bytes)
-		t.each(n, 2, func(p place) {
-			p.after(bytes).prefetch(dst)
+		t.nearAndPast(c, !add, func(p place) {
+			if !t.past {
+				p.after(bytes).prefetch(c.dst)
+			}
 			r := t.vec()
-			y0, y1 := p.doubles(a)
-			d0, d1 := p.doubles(b)
+			y0, y1 := p.doubles(c.a)
+			d0, d1 := p.doubles(c.b)
 			for _, v := range [][2]Register{{y0, d0}, {y1, d1}} {
 				VSUBPD(mean, v[1], v[1])
 				VMULPD(v[1], v[0], v[0])
 			}
 			t.singles(y0, y1, r)
 			if add {
-				VADDPS(p.load(dst), r, r)
+				VADDPS(p.load(c.dst), r, r)
 			}
-			p.store(r, dst)
-		})
-		t.end()
+			p.store(r, c.dst)
+		}, func(name string, body func(p place)) { t.eachOf(name, c.n, 2, nil, body) })
 	}
 	for _, add := range []bool{false, true} {
 		name, does := "LogSoftmaxBack", "dst[i] ="
