@@ -2155,7 +2155,7 @@ aligned:
 pastseveral:
 	CMPQ       AX, $0x00000020
 	JLT        pastone
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f80, BX
 	JNZ        pastpage
 	LEAQ       63488(DX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -2318,7 +2318,7 @@ near:
 several:
 	CMPQ       AX, $0x00000020
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f80, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -2732,417 +2732,18 @@ GLOBL c42ae0000<>(SB), RODATA|NOPTR, $64
 // func avx2Sigmoid(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-48
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	MOVQ         b+24(FP), BX
-	VMOVUPS      c418b3333<>+0(SB), Y0
-	VMOVUPS      c4b400000<>+0(SB), Y1
-	MOVQ         past+40(FP), SI
-	TESTQ        SI, SI
-	JZ           near
-	MOVQ         CX, SI
-	NEGQ         SI
-	ANDQ         $0x1f, SI
-	JZ           aligned
-	SHRQ         $0x02, SI
-	XORQ         DI, DI
-	LEAQ         lanes<>+32(SB), R8
-	MOVQ         SI, R9
-	SHLQ         $0x02, R9
-	SUBQ         R9, R8
-	VMOVUPS      (R8), Y2
-	VMASKMOVPS   (DX)(DI*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3ef2b021<>+0(SB), Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  cbb23fdd4<>+0(SB), Y4, Y5
-	VFMADD231PS  Y5, Y4, Y6
-	VPERMPS      sigmoida<>+0(SB), Y6, Y5
-	VSUBPS       Y5, Y4, Y5
-	VPERMPS      sigmoidk<>+0(SB), Y6, Y4
-	VPERMPS      sigmoidj<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidi<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidh<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidg<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidf<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoide<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidd<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidc<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidb<>+0(SB), Y6, Y6
-	VFMADD213PS  Y6, Y5, Y4
-	VORPS        c80000000<>+0(SB), Y3, Y5
-	VMOVUPS      cc2d10000<>+0(SB), Y6
-	VMAXPS       Y5, Y6, Y5
-	VMOVUPS      c4b4000fe<>+0(SB), Y6
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
-	VSUBPS       c4b4000fe<>+0(SB), Y6, Y7
-	VFMADD231PS  cbf317200<>+0(SB), Y7, Y5
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y7, Y5
-	VMOVUPS      c3ab520b6<>+0(SB), Y7
-	VFMADD213PS  c3c091ce5<>+0(SB), Y5, Y7
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y5, Y7
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y5, Y7
-	VFMADD213PS  c3efffffe<>+0(SB), Y5, Y7
-	VFMADD213PS  c3f800000<>+0(SB), Y5, Y7
-	VFMADD213PS  c3f800000<>+0(SB), Y5, Y7
-	VMOVAPS      Y7, Y5
-	VPSRLD       $0x01, Y6, Y7
-	VPSUBD       Y7, Y6, Y6
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y7
-	VADDPS       Y7, Y5, Y6
-	VBLENDVPS    Y3, Y5, Y7, Y8
-	VDIVPS       Y6, Y8, Y9
-	VSUBPS       Y7, Y6, Y7
-	VSUBPS       Y7, Y5, Y5
-	VFNMADD231PS Y6, Y9, Y8
-	VFNMADD231PS Y5, Y9, Y8
-	VMOVUPS      c3fba7efa<>+0(SB), Y5
-	VFMADD231PS  cbf000000<>+0(SB), Y6, Y5
-	VFMADD231PS  Y5, Y8, Y9
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y3, Y5
-	VBLENDVPS    Y5, Y9, Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y5
-	VSUBPS       Y4, Y5, Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(DI*1)
-	SUBQ         SI, AX
-	SHLQ         $0x02, SI
-	ADDQ         SI, CX
-	ADDQ         SI, DX
-	ADDQ         SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y2
-	VMOVUPS     32(DX)(BX*1), Y3
-	VMOVUPS     64(DX)(BX*1), Y4
-	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMINPS      Y2, Y0, Y2
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y4, Y4
-	VMINPS      Y4, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3ef2b021<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y6
-	VMOVUPS     c3ef2b021<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y8
-	VMOVUPS     c3ef2b021<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y10
-	VMOVUPS     c3ef2b021<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     sigmoida<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     sigmoidk<>+0(SB), Y7, Y2
-	VPERMPS     sigmoida<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     sigmoidk<>+0(SB), Y9, Y3
-	VPERMPS     sigmoida<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     sigmoidk<>+0(SB), Y11, Y4
-	VPERMPS     sigmoida<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     sigmoidk<>+0(SB), Y13, Y5
-	VPERMPS     sigmoidj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoide<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoide<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoide<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoide<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     sigmoidb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     sigmoidb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     sigmoidb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VMOVUPS     c3f800000<>+0(SB), Y7
-	VSUBPS      Y2, Y7, Y7
-	VBLENDVPS   Y6, Y2, Y7, Y2
-	VMOVNTPS    Y2, (CX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y2
-	VMOVUPS     c3f800000<>+0(SB), Y6
-	VSUBPS      Y3, Y6, Y6
-	VBLENDVPS   Y2, Y3, Y6, Y2
-	VMOVNTPS    Y2, 32(CX)(BX*1)
-	VMOVUPS     64(DX)(BX*1), Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VSUBPS      Y4, Y3, Y3
-	VBLENDVPS   Y2, Y4, Y3, Y2
-	VMOVNTPS    Y2, 64(CX)(BX*1)
-	VMOVUPS     96(DX)(BX*1), Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VSUBPS      Y5, Y3, Y3
-	VBLENDVPS   Y2, Y5, Y3, Y2
-	VMOVNTPS    Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ         AX, $0x08
-	JLT          pastpart
-	VMOVUPS      (DX)(BX*1), Y2
-	VANDPS       c7fffffff<>+0(SB), Y2, Y3
-	VMINPS       Y3, Y0, Y3
-	VMOVUPS      c3ef2b021<>+0(SB), Y4
-	VMOVAPS      Y1, Y5
-	VFMADD231PS  cbb23fdd4<>+0(SB), Y3, Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VPERMPS      sigmoida<>+0(SB), Y5, Y4
-	VSUBPS       Y4, Y3, Y4
-	VPERMPS      sigmoidk<>+0(SB), Y5, Y3
-	VPERMPS      sigmoidj<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidi<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidh<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidg<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidf<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoide<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidd<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidc<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidb<>+0(SB), Y5, Y5
-	VFMADD213PS  Y5, Y4, Y3
-	VORPS        c80000000<>+0(SB), Y2, Y4
-	VMOVUPS      cc2d10000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      c4b4000fe<>+0(SB), Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       c4b4000fe<>+0(SB), Y5, Y6
-	VFMADD231PS  cbf317200<>+0(SB), Y6, Y4
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y6, Y4
-	VMOVUPS      c3ab520b6<>+0(SB), Y6
-	VFMADD213PS  c3c091ce5<>+0(SB), Y4, Y6
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y4, Y6
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y4, Y6
-	VFMADD213PS  c3efffffe<>+0(SB), Y4, Y6
-	VFMADD213PS  c3f800000<>+0(SB), Y4, Y6
-	VFMADD213PS  c3f800000<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y4
-	VPSRLD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y6
-	VADDPS       Y6, Y4, Y5
-	VBLENDVPS    Y2, Y4, Y6, Y7
-	VDIVPS       Y5, Y7, Y8
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y6, Y4, Y4
-	VFNMADD231PS Y5, Y8, Y7
-	VFNMADD231PS Y4, Y8, Y7
-	VMOVUPS      c3fba7efa<>+0(SB), Y4
-	VFMADD231PS  cbf000000<>+0(SB), Y5, Y4
-	VFMADD231PS  Y4, Y7, Y8
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y2, Y4
-	VBLENDVPS    Y4, Y8, Y3, Y3
-	VMOVUPS      c3f800000<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVNTPS     Y2, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          pastseveral
-
-pastpart:
-	TESTQ        AX, AX
-	JZ           pastend
-	LEAQ         lanes<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVUPS      (SI), Y2
-	VMASKMOVPS   (DX)(BX*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3ef2b021<>+0(SB), Y0
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  cbb23fdd4<>+0(SB), Y4, Y0
-	VFMADD231PS  Y0, Y4, Y1
-	VPERMPS      sigmoida<>+0(SB), Y1, Y0
-	VSUBPS       Y0, Y4, Y0
-	VPERMPS      sigmoidk<>+0(SB), Y1, Y4
-	VPERMPS      sigmoidj<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidi<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidh<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidg<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidf<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoide<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidd<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidc<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidb<>+0(SB), Y1, Y1
-	VFMADD213PS  Y1, Y0, Y4
-	VORPS        c80000000<>+0(SB), Y3, Y0
-	VMOVUPS      cc2d10000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMOVUPS      c4b4000fe<>+0(SB), Y1
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y1
-	VSUBPS       c4b4000fe<>+0(SB), Y1, Y5
-	VFMADD231PS  cbf317200<>+0(SB), Y5, Y0
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y5, Y0
-	VMOVUPS      c3ab520b6<>+0(SB), Y5
-	VFMADD213PS  c3c091ce5<>+0(SB), Y0, Y5
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y0, Y5
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y0, Y5
-	VFMADD213PS  c3efffffe<>+0(SB), Y0, Y5
-	VFMADD213PS  c3f800000<>+0(SB), Y0, Y5
-	VFMADD213PS  c3f800000<>+0(SB), Y0, Y5
-	VMOVAPS      Y5, Y0
-	VPSRLD       $0x01, Y1, Y5
-	VPSUBD       Y5, Y1, Y1
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y5
-	VADDPS       Y5, Y0, Y1
-	VBLENDVPS    Y3, Y0, Y5, Y6
-	VDIVPS       Y1, Y6, Y7
-	VSUBPS       Y5, Y1, Y5
-	VSUBPS       Y5, Y0, Y0
-	VFNMADD231PS Y1, Y7, Y6
-	VFNMADD231PS Y0, Y7, Y6
-	VMOVUPS      c3fba7efa<>+0(SB), Y0
-	VFMADD231PS  cbf000000<>+0(SB), Y1, Y0
-	VFMADD231PS  Y0, Y6, Y7
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y3, Y0
-	VBLENDVPS    Y0, Y7, Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y0
-	VSUBPS       Y4, Y0, Y0
-	VBLENDVPS    Y3, Y4, Y0, Y0
-	VMASKMOVPS   Y0, Y2, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c418b3333<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
+	XORQ    BX, BX
 
 several:
-	CMPQ       AX, $0x00000020
+	CMPQ       AX, $0x00000028
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f00, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -3156,12 +2757,14 @@ page:
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
 	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
+	VMOVUPS     128(DX)(BX*1), Y6
+	VPMAXUD     Y2, Y3, Y7
+	VPMAXUD     Y7, Y4, Y7
+	VPMAXUD     Y7, Y5, Y7
+	VPMAXUD     Y7, Y6, Y7
+	VPMAXUD     cc18b3333<>+0(SB), Y7, Y7
+	VPCMPEQD    cc18b3333<>+0(SB), Y7, Y7
+	VMOVMSKPS   Y7, SI
 	CMPL        SI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
@@ -3172,115 +2775,142 @@ page:
 	VMINPS      Y4, Y0, Y4
 	VANDPS      c7fffffff<>+0(SB), Y5, Y5
 	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3ef2b021<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y6
-	VMOVUPS     c3ef2b021<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y8
-	VMOVUPS     c3ef2b021<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y10
-	VMOVUPS     c3ef2b021<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     sigmoida<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     sigmoidk<>+0(SB), Y7, Y2
-	VPERMPS     sigmoida<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     sigmoidk<>+0(SB), Y9, Y3
-	VPERMPS     sigmoida<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     sigmoidk<>+0(SB), Y11, Y4
-	VPERMPS     sigmoida<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     sigmoidk<>+0(SB), Y13, Y5
-	VPERMPS     sigmoidj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoide<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoide<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoide<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoide<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     sigmoidb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     sigmoidb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     sigmoidb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VMOVUPS     c3f800000<>+0(SB), Y7
-	VSUBPS      Y2, Y7, Y7
-	VBLENDVPS   Y6, Y2, Y7, Y2
+	VANDPS      c7fffffff<>+0(SB), Y6, Y6
+	VMINPS      Y6, Y0, Y6
+	VMOVUPS     c3ef2b021<>+0(SB), Y7
+	VMOVAPS     Y1, Y8
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y7
+	VMOVUPS     c3ef2b021<>+0(SB), Y9
+	VMOVAPS     Y1, Y10
+	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y9
+	VMOVUPS     c3ef2b021<>+0(SB), Y11
+	VMOVAPS     Y1, Y12
+	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y11
+	VMOVUPS     c3ef2b021<>+0(SB), Y13
+	VMOVAPS     Y1, Y14
+	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y13
+	VMOVUPS     c3ef2b021<>+0(SB), Y15
+	VMOVAPS     Y1, Y16
+	VFMADD231PS cbb23fdd4<>+0(SB), Y6, Y15
+	VFMADD231PS Y7, Y2, Y8
+	VFMADD231PS Y9, Y3, Y10
+	VFMADD231PS Y11, Y4, Y12
+	VFMADD231PS Y13, Y5, Y14
+	VFMADD231PS Y15, Y6, Y16
+	VPERMPS     sigmoida<>+0(SB), Y8, Y7
+	VSUBPS      Y7, Y2, Y7
+	VPERMPS     sigmoidk<>+0(SB), Y8, Y2
+	VPERMPS     sigmoida<>+0(SB), Y10, Y9
+	VSUBPS      Y9, Y3, Y9
+	VPERMPS     sigmoidk<>+0(SB), Y10, Y3
+	VPERMPS     sigmoida<>+0(SB), Y12, Y11
+	VSUBPS      Y11, Y4, Y11
+	VPERMPS     sigmoidk<>+0(SB), Y12, Y4
+	VPERMPS     sigmoida<>+0(SB), Y14, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     sigmoidk<>+0(SB), Y14, Y5
+	VPERMPS     sigmoida<>+0(SB), Y16, Y15
+	VSUBPS      Y15, Y6, Y15
+	VPERMPS     sigmoidk<>+0(SB), Y16, Y6
+	VPERMPS     sigmoidj<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidj<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidj<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidj<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidj<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidi<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidi<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidi<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidi<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidi<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidh<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidh<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidh<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidh<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidh<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidg<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidg<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidg<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidg<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidg<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidf<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidf<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidf<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidf<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidf<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoide<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoide<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoide<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoide<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoide<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidd<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidd<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidd<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidd<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidd<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidc<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     sigmoidc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     sigmoidc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     sigmoidc<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     sigmoidc<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     sigmoidb<>+0(SB), Y8, Y8
+	VFMADD213PS Y8, Y7, Y2
+	VPERMPS     sigmoidb<>+0(SB), Y10, Y7
+	VFMADD213PS Y7, Y9, Y3
+	VPERMPS     sigmoidb<>+0(SB), Y12, Y7
+	VFMADD213PS Y7, Y11, Y4
+	VPERMPS     sigmoidb<>+0(SB), Y14, Y7
+	VFMADD213PS Y7, Y13, Y5
+	VPERMPS     sigmoidb<>+0(SB), Y16, Y7
+	VFMADD213PS Y7, Y15, Y6
+	VMOVUPS     (DX)(BX*1), Y7
+	VMOVUPS     c3f800000<>+0(SB), Y8
+	VSUBPS      Y2, Y8, Y8
+	VBLENDVPS   Y7, Y2, Y8, Y2
 	VMOVUPS     Y2, (CX)(BX*1)
 	VMOVUPS     32(DX)(BX*1), Y2
-	VMOVUPS     c3f800000<>+0(SB), Y6
-	VSUBPS      Y3, Y6, Y6
-	VBLENDVPS   Y2, Y3, Y6, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y7
+	VSUBPS      Y3, Y7, Y7
+	VBLENDVPS   Y2, Y3, Y7, Y2
 	VMOVUPS     Y2, 32(CX)(BX*1)
 	VMOVUPS     64(DX)(BX*1), Y2
 	VMOVUPS     c3f800000<>+0(SB), Y3
@@ -3292,8 +2922,13 @@ page:
 	VSUBPS      Y5, Y3, Y3
 	VBLENDVPS   Y2, Y5, Y3, Y2
 	VMOVUPS     Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
+	VMOVUPS     128(DX)(BX*1), Y2
+	VMOVUPS     c3f800000<>+0(SB), Y3
+	VSUBPS      Y6, Y3, Y3
+	VBLENDVPS   Y2, Y6, Y3, Y2
+	VMOVUPS     Y2, 128(CX)(BX*1)
+	ADDQ        $0x000000a0, BX
+	SUBQ        $0x00000028, AX
 	JMP         several
 
 one:
@@ -3577,6 +3212,24 @@ DATA c418b3333<>+56(SB)/4, $0x418b3333
 DATA c418b3333<>+60(SB)/4, $0x418b3333
 GLOBL c418b3333<>(SB), RODATA|NOPTR, $64
 
+DATA cc18b3333<>+0(SB)/4, $0xc18b3333
+DATA cc18b3333<>+4(SB)/4, $0xc18b3333
+DATA cc18b3333<>+8(SB)/4, $0xc18b3333
+DATA cc18b3333<>+12(SB)/4, $0xc18b3333
+DATA cc18b3333<>+16(SB)/4, $0xc18b3333
+DATA cc18b3333<>+20(SB)/4, $0xc18b3333
+DATA cc18b3333<>+24(SB)/4, $0xc18b3333
+DATA cc18b3333<>+28(SB)/4, $0xc18b3333
+DATA cc18b3333<>+32(SB)/4, $0xc18b3333
+DATA cc18b3333<>+36(SB)/4, $0xc18b3333
+DATA cc18b3333<>+40(SB)/4, $0xc18b3333
+DATA cc18b3333<>+44(SB)/4, $0xc18b3333
+DATA cc18b3333<>+48(SB)/4, $0xc18b3333
+DATA cc18b3333<>+52(SB)/4, $0xc18b3333
+DATA cc18b3333<>+56(SB)/4, $0xc18b3333
+DATA cc18b3333<>+60(SB)/4, $0xc18b3333
+GLOBL cc18b3333<>(SB), RODATA|NOPTR, $64
+
 DATA c3ef2b021<>+0(SB)/4, $0x3ef2b021
 DATA c3ef2b021<>+4(SB)/4, $0x3ef2b021
 DATA c3ef2b021<>+8(SB)/4, $0x3ef2b021
@@ -3667,285 +3320,20 @@ DATA cbf000000<>+56(SB)/4, $0xbf000000
 DATA cbf000000<>+60(SB)/4, $0xbf000000
 GLOBL cbf000000<>(SB), RODATA|NOPTR, $64
 
-DATA cc18b3333<>+0(SB)/4, $0xc18b3333
-DATA cc18b3333<>+4(SB)/4, $0xc18b3333
-DATA cc18b3333<>+8(SB)/4, $0xc18b3333
-DATA cc18b3333<>+12(SB)/4, $0xc18b3333
-DATA cc18b3333<>+16(SB)/4, $0xc18b3333
-DATA cc18b3333<>+20(SB)/4, $0xc18b3333
-DATA cc18b3333<>+24(SB)/4, $0xc18b3333
-DATA cc18b3333<>+28(SB)/4, $0xc18b3333
-DATA cc18b3333<>+32(SB)/4, $0xc18b3333
-DATA cc18b3333<>+36(SB)/4, $0xc18b3333
-DATA cc18b3333<>+40(SB)/4, $0xc18b3333
-DATA cc18b3333<>+44(SB)/4, $0xc18b3333
-DATA cc18b3333<>+48(SB)/4, $0xc18b3333
-DATA cc18b3333<>+52(SB)/4, $0xc18b3333
-DATA cc18b3333<>+56(SB)/4, $0xc18b3333
-DATA cc18b3333<>+60(SB)/4, $0xc18b3333
-GLOBL cc18b3333<>(SB), RODATA|NOPTR, $64
-
 // func avx2Tanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Tanh(SB), NOSPLIT, $0-48
-	MOVQ        n+0(FP), AX
-	MOVQ        dst+8(FP), CX
-	MOVQ        a+16(FP), DX
-	MOVQ        b+24(FP), BX
-	VMOVUPS     c4111999a<>+0(SB), Y0
-	MOVQ        past+40(FP), SI
-	TESTQ       SI, SI
-	JZ          near
-	MOVQ        CX, SI
-	NEGQ        SI
-	ANDQ        $0x1f, SI
-	JZ          aligned
-	SHRQ        $0x02, SI
-	XORQ        DI, DI
-	LEAQ        lanes<>+32(SB), R8
-	MOVQ        SI, R9
-	SHLQ        $0x02, R9
-	SUBQ        R9, R8
-	VMOVUPS     (R8), Y1
-	VMASKMOVPS  (DX)(DI*1), Y1, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMINPS      Y3, Y0, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y3, Y4
-	VPSRLD      $0x16, Y4, Y4
-	VPERMPS     tanha<>+0(SB), Y4, Y5
-	VSUBPS      Y5, Y3, Y5
-	VPERMPS     tanhi<>+0(SB), Y4, Y3
-	VPERMPS     tanhh<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     tanhg<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     tanhf<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     tanhe<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     tanhd<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     tanhc<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     tanhb<>+0(SB), Y4, Y4
-	VFMADD213PS Y4, Y5, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VANDPS      c80000000<>+0(SB), Y2, Y2
-	VORPS       Y2, Y3, Y3
-	VMASKMOVPS  Y3, Y1, (CX)(DI*1)
-	SUBQ        SI, AX
-	SHLQ        $0x02, SI
-	ADDQ        SI, CX
-	ADDQ        SI, DX
-	ADDQ        SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y1
-	VMOVUPS     32(DX)(BX*1), Y2
-	VMOVUPS     64(DX)(BX*1), Y3
-	VMOVUPS     96(DX)(BX*1), Y4
-	VANDPS      c7fffffff<>+0(SB), Y1, Y5
-	VMINPS      Y5, Y0, Y5
-	VANDPS      c7fffffff<>+0(SB), Y2, Y6
-	VMINPS      Y6, Y0, Y6
-	VANDPS      c7fffffff<>+0(SB), Y3, Y7
-	VMINPS      Y7, Y0, Y7
-	VANDPS      c7fffffff<>+0(SB), Y4, Y8
-	VMINPS      Y8, Y0, Y8
-	VMOVUPS     c3f800000<>+0(SB), Y9
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y5, Y9
-	VMOVUPS     c3f800000<>+0(SB), Y10
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y6, Y10
-	VMOVUPS     c3f800000<>+0(SB), Y11
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y7, Y11
-	VMOVUPS     c3f800000<>+0(SB), Y12
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y8, Y12
-	VPSRLD      $0x16, Y9, Y9
-	VPSRLD      $0x16, Y10, Y10
-	VPSRLD      $0x16, Y11, Y11
-	VPSRLD      $0x16, Y12, Y12
-	VPERMPS     tanha<>+0(SB), Y9, Y13
-	VSUBPS      Y13, Y5, Y13
-	VPERMPS     tanhi<>+0(SB), Y9, Y5
-	VPERMPS     tanha<>+0(SB), Y10, Y14
-	VSUBPS      Y14, Y6, Y14
-	VPERMPS     tanhi<>+0(SB), Y10, Y6
-	VPERMPS     tanha<>+0(SB), Y11, Y15
-	VSUBPS      Y15, Y7, Y15
-	VPERMPS     tanhi<>+0(SB), Y11, Y7
-	VPERMPS     tanha<>+0(SB), Y12, Y16
-	VSUBPS      Y16, Y8, Y16
-	VPERMPS     tanhi<>+0(SB), Y12, Y8
-	VPERMPS     tanhh<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     tanhh<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     tanhh<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     tanhh<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     tanhg<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     tanhg<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     tanhg<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     tanhg<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     tanhf<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     tanhf<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     tanhf<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     tanhf<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     tanhe<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     tanhe<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     tanhe<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     tanhe<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     tanhd<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     tanhd<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     tanhd<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     tanhd<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     tanhc<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     tanhc<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     tanhc<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     tanhc<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     tanhb<>+0(SB), Y9, Y9
-	VFMADD213PS Y9, Y13, Y5
-	VPERMPS     tanhb<>+0(SB), Y10, Y9
-	VFMADD213PS Y9, Y14, Y6
-	VPERMPS     tanhb<>+0(SB), Y11, Y9
-	VFMADD213PS Y9, Y15, Y7
-	VPERMPS     tanhb<>+0(SB), Y12, Y9
-	VFMADD213PS Y9, Y16, Y8
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VANDPS      c80000000<>+0(SB), Y1, Y1
-	VORPS       Y1, Y5, Y5
-	VMOVNTPS    Y5, (CX)(BX*1)
-	VANDPS      c7fffffff<>+0(SB), Y6, Y1
-	VANDPS      c80000000<>+0(SB), Y2, Y2
-	VORPS       Y2, Y1, Y1
-	VMOVNTPS    Y1, 32(CX)(BX*1)
-	VANDPS      c7fffffff<>+0(SB), Y7, Y1
-	VANDPS      c80000000<>+0(SB), Y3, Y3
-	VORPS       Y3, Y1, Y1
-	VMOVNTPS    Y1, 64(CX)(BX*1)
-	VANDPS      c7fffffff<>+0(SB), Y8, Y1
-	VANDPS      c80000000<>+0(SB), Y4, Y4
-	VORPS       Y4, Y1, Y1
-	VMOVNTPS    Y1, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ        AX, $0x08
-	JLT         pastpart
-	VMOVUPS     (DX)(BX*1), Y1
-	VANDPS      c7fffffff<>+0(SB), Y1, Y2
-	VMINPS      Y2, Y0, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y2, Y3
-	VPSRLD      $0x16, Y3, Y3
-	VPERMPS     tanha<>+0(SB), Y3, Y4
-	VSUBPS      Y4, Y2, Y4
-	VPERMPS     tanhi<>+0(SB), Y3, Y2
-	VPERMPS     tanhh<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     tanhg<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     tanhf<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     tanhe<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     tanhd<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     tanhc<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     tanhb<>+0(SB), Y3, Y3
-	VFMADD213PS Y3, Y4, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VANDPS      c80000000<>+0(SB), Y1, Y1
-	VORPS       Y1, Y2, Y2
-	VMOVNTPS    Y2, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         pastseveral
-
-pastpart:
-	TESTQ       AX, AX
-	JZ          pastend
-	LEAQ        lanes<>+32(SB), SI
-	SHLQ        $0x02, AX
-	SUBQ        AX, SI
-	VMOVUPS     (SI), Y1
-	VMASKMOVPS  (DX)(BX*1), Y1, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMINPS      Y3, Y0, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y0
-	VFMADD231PS c3fd2d0e5<>+0(SB), Y3, Y0
-	VPSRLD      $0x16, Y0, Y0
-	VPERMPS     tanha<>+0(SB), Y0, Y4
-	VSUBPS      Y4, Y3, Y4
-	VPERMPS     tanhi<>+0(SB), Y0, Y3
-	VPERMPS     tanhh<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     tanhg<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     tanhf<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     tanhe<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     tanhd<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     tanhc<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     tanhb<>+0(SB), Y0, Y0
-	VFMADD213PS Y0, Y4, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y0
-	VANDPS      c80000000<>+0(SB), Y2, Y2
-	VORPS       Y2, Y0, Y0
-	VMASKMOVPS  Y0, Y1, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c4111999a<>+0(SB), Y0
+	XORQ    BX, BX
 
 several:
 	CMPQ       AX, $0x00000020
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f80, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -4334,7 +3722,7 @@ aligned:
 pastseveral:
 	CMPQ       AX, $0x00000020
 	JLT        pastone
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f80, BX
 	JNZ        pastpage
 	LEAQ       63488(DX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -4525,7 +3913,7 @@ near:
 several:
 	CMPQ       AX, $0x00000020
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f80, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -5021,384 +4409,18 @@ GLOBL c7effffff<>(SB), RODATA|NOPTR, $64
 // func avx2Softplus(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Softplus(SB), NOSPLIT, $0-48
-	MOVQ        n+0(FP), AX
-	MOVQ        dst+8(FP), CX
-	MOVQ        a+16(FP), DX
-	MOVQ        b+24(FP), BX
-	VMOVUPS     c418b3333<>+0(SB), Y0
-	VMOVUPS     c4b400000<>+0(SB), Y1
-	MOVQ        past+40(FP), SI
-	TESTQ       SI, SI
-	JZ          near
-	MOVQ        CX, SI
-	NEGQ        SI
-	ANDQ        $0x1f, SI
-	JZ          aligned
-	SHRQ        $0x02, SI
-	XORQ        DI, DI
-	LEAQ        lanes<>+32(SB), R8
-	MOVQ        SI, R9
-	SHLQ        $0x02, R9
-	SUBQ        R9, R8
-	VMOVUPS     (R8), Y2
-	VMASKMOVPS  (DX)(DI*1), Y2, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y4
-	VMINPS      Y4, Y0, Y4
-	VMOVUPS     c3ef2b021<>+0(SB), Y5
-	VMOVAPS     Y1, Y6
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y5
-	VFMADD231PS Y5, Y4, Y6
-	VPERMPS     softplusa<>+0(SB), Y6, Y5
-	VSUBPS      Y5, Y4, Y5
-	VPERMPS     softplusk<>+0(SB), Y6, Y4
-	VPERMPS     softplusj<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplusi<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplush<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplusg<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplusf<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softpluse<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplusd<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplusc<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     softplusb<>+0(SB), Y6, Y6
-	VFMADD213PS Y6, Y5, Y4
-	VORPS       c80000000<>+0(SB), Y3, Y5
-	VMOVUPS     cc2d10000<>+0(SB), Y6
-	VMAXPS      Y5, Y6, Y5
-	VMOVUPS     c4b4000fe<>+0(SB), Y6
-	VFMADD231PS c3fb8aa3b<>+0(SB), Y5, Y6
-	VSUBPS      c4b4000fe<>+0(SB), Y6, Y7
-	VFMADD231PS cbf317200<>+0(SB), Y7, Y5
-	VFMADD231PS cb5bfbe8e<>+0(SB), Y7, Y5
-	VMOVUPS     c3ab520b6<>+0(SB), Y7
-	VFMADD213PS c3c091ce5<>+0(SB), Y5, Y7
-	VFMADD213PS c3d2aac5e<>+0(SB), Y5, Y7
-	VFMADD213PS c3e2aaa49<>+0(SB), Y5, Y7
-	VFMADD213PS c3efffffe<>+0(SB), Y5, Y7
-	VFMADD213PS c3f800000<>+0(SB), Y5, Y7
-	VFMADD213PS c3f800000<>+0(SB), Y5, Y7
-	VMOVAPS     Y7, Y5
-	VPSRLD      $0x01, Y6, Y7
-	VPSUBD      Y7, Y6, Y6
-	VPSLLD      $0x17, Y7, Y7
-	VMULPS      Y7, Y5, Y5
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y5, Y5
-	VCMPPS      $0x01, cc18b3333<>+0(SB), Y3, Y6
-	VBLENDVPS   Y6, Y5, Y4, Y4
-	VXORPS      Y5, Y5, Y5
-	VMAXPS      Y3, Y5, Y3
-	VADDPS      Y3, Y4, Y4
-	VMASKMOVPS  Y4, Y2, (CX)(DI*1)
-	SUBQ        SI, AX
-	SHLQ        $0x02, SI
-	ADDQ        SI, CX
-	ADDQ        SI, DX
-	ADDQ        SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y2
-	VMOVUPS     32(DX)(BX*1), Y3
-	VMOVUPS     64(DX)(BX*1), Y4
-	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMINPS      Y2, Y0, Y2
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y4, Y4
-	VMINPS      Y4, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3ef2b021<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y6
-	VMOVUPS     c3ef2b021<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y8
-	VMOVUPS     c3ef2b021<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y10
-	VMOVUPS     c3ef2b021<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     softplusa<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     softplusk<>+0(SB), Y7, Y2
-	VPERMPS     softplusa<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     softplusk<>+0(SB), Y9, Y3
-	VPERMPS     softplusa<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     softplusk<>+0(SB), Y11, Y4
-	VPERMPS     softplusa<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     softplusk<>+0(SB), Y13, Y5
-	VPERMPS     softplusj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplush<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplush<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplush<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplush<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softpluse<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softpluse<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softpluse<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softpluse<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     softplusb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     softplusb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     softplusb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VMAXPS      Y6, Y7, Y6
-	VADDPS      Y6, Y2, Y2
-	VMOVNTPS    Y2, (CX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VMAXPS      Y2, Y6, Y2
-	VADDPS      Y2, Y3, Y3
-	VMOVNTPS    Y3, 32(CX)(BX*1)
-	VMOVUPS     64(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VMAXPS      Y2, Y3, Y2
-	VADDPS      Y2, Y4, Y4
-	VMOVNTPS    Y4, 64(CX)(BX*1)
-	VMOVUPS     96(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VMAXPS      Y2, Y3, Y2
-	VADDPS      Y2, Y5, Y5
-	VMOVNTPS    Y5, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ        AX, $0x08
-	JLT         pastpart
-	VMOVUPS     (DX)(BX*1), Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMINPS      Y3, Y0, Y3
-	VMOVUPS     c3ef2b021<>+0(SB), Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y4
-	VFMADD231PS Y4, Y3, Y5
-	VPERMPS     softplusa<>+0(SB), Y5, Y4
-	VSUBPS      Y4, Y3, Y4
-	VPERMPS     softplusk<>+0(SB), Y5, Y3
-	VPERMPS     softplusj<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplusi<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplush<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplusg<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplusf<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softpluse<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplusd<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplusc<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     softplusb<>+0(SB), Y5, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VORPS       c80000000<>+0(SB), Y2, Y4
-	VMOVUPS     cc2d10000<>+0(SB), Y5
-	VMAXPS      Y4, Y5, Y4
-	VMOVUPS     c4b4000fe<>+0(SB), Y5
-	VFMADD231PS c3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS      c4b4000fe<>+0(SB), Y5, Y6
-	VFMADD231PS cbf317200<>+0(SB), Y6, Y4
-	VFMADD231PS cb5bfbe8e<>+0(SB), Y6, Y4
-	VMOVUPS     c3ab520b6<>+0(SB), Y6
-	VFMADD213PS c3c091ce5<>+0(SB), Y4, Y6
-	VFMADD213PS c3d2aac5e<>+0(SB), Y4, Y6
-	VFMADD213PS c3e2aaa49<>+0(SB), Y4, Y6
-	VFMADD213PS c3efffffe<>+0(SB), Y4, Y6
-	VFMADD213PS c3f800000<>+0(SB), Y4, Y6
-	VFMADD213PS c3f800000<>+0(SB), Y4, Y6
-	VMOVAPS     Y6, Y4
-	VPSRLD      $0x01, Y5, Y6
-	VPSUBD      Y6, Y5, Y5
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y4, Y4
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VCMPPS      $0x01, cc18b3333<>+0(SB), Y2, Y5
-	VBLENDVPS   Y5, Y4, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VMAXPS      Y2, Y4, Y2
-	VADDPS      Y2, Y3, Y3
-	VMOVNTPS    Y3, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         pastseveral
-
-pastpart:
-	TESTQ       AX, AX
-	JZ          pastend
-	LEAQ        lanes<>+32(SB), SI
-	SHLQ        $0x02, AX
-	SUBQ        AX, SI
-	VMOVUPS     (SI), Y2
-	VMASKMOVPS  (DX)(BX*1), Y2, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y4
-	VMINPS      Y4, Y0, Y4
-	VMOVUPS     c3ef2b021<>+0(SB), Y0
-	VMOVAPS     Y1, Y1
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y0
-	VFMADD231PS Y0, Y4, Y1
-	VPERMPS     softplusa<>+0(SB), Y1, Y0
-	VSUBPS      Y0, Y4, Y0
-	VPERMPS     softplusk<>+0(SB), Y1, Y4
-	VPERMPS     softplusj<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplusi<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplush<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplusg<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplusf<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softpluse<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplusd<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplusc<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     softplusb<>+0(SB), Y1, Y1
-	VFMADD213PS Y1, Y0, Y4
-	VORPS       c80000000<>+0(SB), Y3, Y0
-	VMOVUPS     cc2d10000<>+0(SB), Y1
-	VMAXPS      Y0, Y1, Y0
-	VMOVUPS     c4b4000fe<>+0(SB), Y1
-	VFMADD231PS c3fb8aa3b<>+0(SB), Y0, Y1
-	VSUBPS      c4b4000fe<>+0(SB), Y1, Y5
-	VFMADD231PS cbf317200<>+0(SB), Y5, Y0
-	VFMADD231PS cb5bfbe8e<>+0(SB), Y5, Y0
-	VMOVUPS     c3ab520b6<>+0(SB), Y5
-	VFMADD213PS c3c091ce5<>+0(SB), Y0, Y5
-	VFMADD213PS c3d2aac5e<>+0(SB), Y0, Y5
-	VFMADD213PS c3e2aaa49<>+0(SB), Y0, Y5
-	VFMADD213PS c3efffffe<>+0(SB), Y0, Y5
-	VFMADD213PS c3f800000<>+0(SB), Y0, Y5
-	VFMADD213PS c3f800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y5, Y0
-	VPSRLD      $0x01, Y1, Y5
-	VPSUBD      Y5, Y1, Y1
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y0, Y0
-	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VCMPPS      $0x01, cc18b3333<>+0(SB), Y3, Y1
-	VBLENDVPS   Y1, Y0, Y4, Y4
-	VXORPS      Y0, Y0, Y0
-	VMAXPS      Y3, Y0, Y3
-	VADDPS      Y3, Y4, Y4
-	VMASKMOVPS  Y4, Y2, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c418b3333<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
+	XORQ    BX, BX
 
 several:
-	CMPQ       AX, $0x00000020
+	CMPQ       AX, $0x00000028
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f00, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -5412,12 +4434,14 @@ page:
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
 	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
+	VMOVUPS     128(DX)(BX*1), Y6
+	VPMAXUD     Y2, Y3, Y7
+	VPMAXUD     Y7, Y4, Y7
+	VPMAXUD     Y7, Y5, Y7
+	VPMAXUD     Y7, Y6, Y7
+	VPMAXUD     cc18b3333<>+0(SB), Y7, Y7
+	VPCMPEQD    cc18b3333<>+0(SB), Y7, Y7
+	VMOVMSKPS   Y7, SI
 	CMPL        SI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
@@ -5428,114 +4452,141 @@ page:
 	VMINPS      Y4, Y0, Y4
 	VANDPS      c7fffffff<>+0(SB), Y5, Y5
 	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3ef2b021<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y6
-	VMOVUPS     c3ef2b021<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y8
-	VMOVUPS     c3ef2b021<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y10
-	VMOVUPS     c3ef2b021<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     softplusa<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     softplusk<>+0(SB), Y7, Y2
-	VPERMPS     softplusa<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     softplusk<>+0(SB), Y9, Y3
-	VPERMPS     softplusa<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     softplusk<>+0(SB), Y11, Y4
-	VPERMPS     softplusa<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     softplusk<>+0(SB), Y13, Y5
-	VPERMPS     softplusj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplush<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplush<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplush<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplush<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softpluse<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softpluse<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softpluse<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softpluse<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     softplusc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     softplusc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     softplusc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     softplusb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     softplusb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     softplusb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     softplusb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VMAXPS      Y6, Y7, Y6
-	VADDPS      Y6, Y2, Y2
+	VANDPS      c7fffffff<>+0(SB), Y6, Y6
+	VMINPS      Y6, Y0, Y6
+	VMOVUPS     c3ef2b021<>+0(SB), Y7
+	VMOVAPS     Y1, Y8
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y7
+	VMOVUPS     c3ef2b021<>+0(SB), Y9
+	VMOVAPS     Y1, Y10
+	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y9
+	VMOVUPS     c3ef2b021<>+0(SB), Y11
+	VMOVAPS     Y1, Y12
+	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y11
+	VMOVUPS     c3ef2b021<>+0(SB), Y13
+	VMOVAPS     Y1, Y14
+	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y13
+	VMOVUPS     c3ef2b021<>+0(SB), Y15
+	VMOVAPS     Y1, Y16
+	VFMADD231PS cbb23fdd4<>+0(SB), Y6, Y15
+	VFMADD231PS Y7, Y2, Y8
+	VFMADD231PS Y9, Y3, Y10
+	VFMADD231PS Y11, Y4, Y12
+	VFMADD231PS Y13, Y5, Y14
+	VFMADD231PS Y15, Y6, Y16
+	VPERMPS     softplusa<>+0(SB), Y8, Y7
+	VSUBPS      Y7, Y2, Y7
+	VPERMPS     softplusk<>+0(SB), Y8, Y2
+	VPERMPS     softplusa<>+0(SB), Y10, Y9
+	VSUBPS      Y9, Y3, Y9
+	VPERMPS     softplusk<>+0(SB), Y10, Y3
+	VPERMPS     softplusa<>+0(SB), Y12, Y11
+	VSUBPS      Y11, Y4, Y11
+	VPERMPS     softplusk<>+0(SB), Y12, Y4
+	VPERMPS     softplusa<>+0(SB), Y14, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     softplusk<>+0(SB), Y14, Y5
+	VPERMPS     softplusa<>+0(SB), Y16, Y15
+	VSUBPS      Y15, Y6, Y15
+	VPERMPS     softplusk<>+0(SB), Y16, Y6
+	VPERMPS     softplusj<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplusj<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplusj<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplusj<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplusj<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplusi<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplusi<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplusi<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplusi<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplusi<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplush<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplush<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplush<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplush<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplush<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplusg<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplusg<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplusg<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplusg<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplusg<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplusf<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplusf<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplusf<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplusf<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplusf<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softpluse<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softpluse<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softpluse<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softpluse<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softpluse<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplusd<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplusd<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplusd<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplusd<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplusd<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplusc<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     softplusc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     softplusc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     softplusc<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     softplusc<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     softplusb<>+0(SB), Y8, Y8
+	VFMADD213PS Y8, Y7, Y2
+	VPERMPS     softplusb<>+0(SB), Y10, Y7
+	VFMADD213PS Y7, Y9, Y3
+	VPERMPS     softplusb<>+0(SB), Y12, Y7
+	VFMADD213PS Y7, Y11, Y4
+	VPERMPS     softplusb<>+0(SB), Y14, Y7
+	VFMADD213PS Y7, Y13, Y5
+	VPERMPS     softplusb<>+0(SB), Y16, Y7
+	VFMADD213PS Y7, Y15, Y6
+	VMOVUPS     (DX)(BX*1), Y7
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y7, Y8, Y7
+	VADDPS      Y7, Y2, Y2
 	VMOVUPS     Y2, (CX)(BX*1)
 	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VMAXPS      Y2, Y6, Y2
+	VXORPS      Y7, Y7, Y7
+	VMAXPS      Y2, Y7, Y2
 	VADDPS      Y2, Y3, Y3
 	VMOVUPS     Y3, 32(CX)(BX*1)
 	VMOVUPS     64(DX)(BX*1), Y2
@@ -5548,8 +4599,13 @@ page:
 	VMAXPS      Y2, Y3, Y2
 	VADDPS      Y2, Y5, Y5
 	VMOVUPS     Y5, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
+	VMOVUPS     128(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMAXPS      Y2, Y3, Y2
+	VADDPS      Y2, Y6, Y6
+	VMOVUPS     Y6, 128(CX)(BX*1)
+	ADDQ        $0x000000a0, BX
+	SUBQ        $0x00000028, AX
 	JMP         several
 
 one:
@@ -6143,278 +5199,17 @@ end:
 // func avx2Erf(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2Erf(SB), NOSPLIT, $0-48
-	MOVQ        n+0(FP), AX
-	MOVQ        dst+8(FP), CX
-	MOVQ        a+16(FP), DX
-	MOVQ        b+24(FP), BX
-	VMOVUPS     c407c28f6<>+0(SB), Y0
-	MOVQ        past+40(FP), SI
-	TESTQ       SI, SI
-	JZ          near
-	MOVQ        CX, SI
-	NEGQ        SI
-	ANDQ        $0x1f, SI
-	JZ          aligned
-	SHRQ        $0x02, SI
-	XORQ        DI, DI
-	LEAQ        lanes<>+32(SB), R8
-	MOVQ        SI, R9
-	SHLQ        $0x02, R9
-	SUBQ        R9, R8
-	VMOVUPS     (R8), Y1
-	VMASKMOVPS  (DX)(DI*1), Y1, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMINPS      Y3, Y0, Y3
-	VMOVUPS     c4b400000<>+0(SB), Y4
-	VFMADD231PS c3ff1826a<>+0(SB), Y3, Y4
-	VPERMPS     erfa<>+0(SB), Y4, Y5
-	VSUBPS      Y5, Y3, Y5
-	VPERMPS     erfi<>+0(SB), Y4, Y3
-	VPERMPS     erfh<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     erfg<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     erff<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     erfe<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     erfd<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     erfc<>+0(SB), Y4, Y6
-	VFMADD213PS Y6, Y5, Y3
-	VPERMPS     erfb<>+0(SB), Y4, Y4
-	VFMADD231PS cb37bd649<>+0(SB), Y5, Y4
-	VFMADD213PS Y4, Y5, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VANDPS      c80000000<>+0(SB), Y2, Y2
-	VORPS       Y2, Y3, Y3
-	VMASKMOVPS  Y3, Y1, (CX)(DI*1)
-	SUBQ        SI, AX
-	SHLQ        $0x02, SI
-	ADDQ        SI, CX
-	ADDQ        SI, DX
-	ADDQ        SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y1
-	VMOVUPS     32(DX)(BX*1), Y2
-	VMOVUPS     64(DX)(BX*1), Y3
-	VMOVUPS     96(DX)(BX*1), Y4
-	VANDPS      c7fffffff<>+0(SB), Y1, Y5
-	VMINPS      Y5, Y0, Y5
-	VANDPS      c7fffffff<>+0(SB), Y2, Y6
-	VMINPS      Y6, Y0, Y6
-	VANDPS      c7fffffff<>+0(SB), Y3, Y7
-	VMINPS      Y7, Y0, Y7
-	VANDPS      c7fffffff<>+0(SB), Y4, Y8
-	VMINPS      Y8, Y0, Y8
-	VMOVUPS     c4b400000<>+0(SB), Y9
-	VFMADD231PS c3ff1826a<>+0(SB), Y5, Y9
-	VMOVUPS     c4b400000<>+0(SB), Y10
-	VFMADD231PS c3ff1826a<>+0(SB), Y6, Y10
-	VMOVUPS     c4b400000<>+0(SB), Y11
-	VFMADD231PS c3ff1826a<>+0(SB), Y7, Y11
-	VMOVUPS     c4b400000<>+0(SB), Y12
-	VFMADD231PS c3ff1826a<>+0(SB), Y8, Y12
-	VPERMPS     erfa<>+0(SB), Y9, Y13
-	VSUBPS      Y13, Y5, Y13
-	VPERMPS     erfi<>+0(SB), Y9, Y5
-	VPERMPS     erfa<>+0(SB), Y10, Y14
-	VSUBPS      Y14, Y6, Y14
-	VPERMPS     erfi<>+0(SB), Y10, Y6
-	VPERMPS     erfa<>+0(SB), Y11, Y15
-	VSUBPS      Y15, Y7, Y15
-	VPERMPS     erfi<>+0(SB), Y11, Y7
-	VPERMPS     erfa<>+0(SB), Y12, Y16
-	VSUBPS      Y16, Y8, Y16
-	VPERMPS     erfi<>+0(SB), Y12, Y8
-	VPERMPS     erfh<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     erfh<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     erfh<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     erfh<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     erfg<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     erfg<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     erfg<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     erfg<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     erff<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     erff<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     erff<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     erff<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     erfe<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     erfe<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     erfe<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     erfe<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     erfd<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     erfd<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     erfd<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     erfd<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     erfc<>+0(SB), Y9, Y17
-	VFMADD213PS Y17, Y13, Y5
-	VPERMPS     erfc<>+0(SB), Y10, Y17
-	VFMADD213PS Y17, Y14, Y6
-	VPERMPS     erfc<>+0(SB), Y11, Y17
-	VFMADD213PS Y17, Y15, Y7
-	VPERMPS     erfc<>+0(SB), Y12, Y17
-	VFMADD213PS Y17, Y16, Y8
-	VPERMPS     erfb<>+0(SB), Y9, Y9
-	VFMADD231PS cb37bd649<>+0(SB), Y13, Y9
-	VFMADD213PS Y9, Y13, Y5
-	VPERMPS     erfb<>+0(SB), Y10, Y9
-	VFMADD231PS cb37bd649<>+0(SB), Y14, Y9
-	VFMADD213PS Y9, Y14, Y6
-	VPERMPS     erfb<>+0(SB), Y11, Y9
-	VFMADD231PS cb37bd649<>+0(SB), Y15, Y9
-	VFMADD213PS Y9, Y15, Y7
-	VPERMPS     erfb<>+0(SB), Y12, Y9
-	VFMADD231PS cb37bd649<>+0(SB), Y16, Y9
-	VFMADD213PS Y9, Y16, Y8
-	VMOVUPS     c3f800000<>+0(SB), Y9
-	VMINPS      Y5, Y9, Y5
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VANDPS      c80000000<>+0(SB), Y1, Y1
-	VORPS       Y1, Y5, Y5
-	VMOVNTPS    Y5, (CX)(BX*1)
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VMINPS      Y6, Y1, Y6
-	VANDPS      c7fffffff<>+0(SB), Y6, Y1
-	VANDPS      c80000000<>+0(SB), Y2, Y2
-	VORPS       Y2, Y1, Y1
-	VMOVNTPS    Y1, 32(CX)(BX*1)
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VMINPS      Y7, Y1, Y7
-	VANDPS      c7fffffff<>+0(SB), Y7, Y1
-	VANDPS      c80000000<>+0(SB), Y3, Y3
-	VORPS       Y3, Y1, Y1
-	VMOVNTPS    Y1, 64(CX)(BX*1)
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VMINPS      Y8, Y1, Y8
-	VANDPS      c7fffffff<>+0(SB), Y8, Y1
-	VANDPS      c80000000<>+0(SB), Y4, Y4
-	VORPS       Y4, Y1, Y1
-	VMOVNTPS    Y1, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ        AX, $0x08
-	JLT         pastpart
-	VMOVUPS     (DX)(BX*1), Y1
-	VANDPS      c7fffffff<>+0(SB), Y1, Y2
-	VMINPS      Y2, Y0, Y2
-	VMOVUPS     c4b400000<>+0(SB), Y3
-	VFMADD231PS c3ff1826a<>+0(SB), Y2, Y3
-	VPERMPS     erfa<>+0(SB), Y3, Y4
-	VSUBPS      Y4, Y2, Y4
-	VPERMPS     erfi<>+0(SB), Y3, Y2
-	VPERMPS     erfh<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     erfg<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     erff<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     erfe<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     erfd<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     erfc<>+0(SB), Y3, Y5
-	VFMADD213PS Y5, Y4, Y2
-	VPERMPS     erfb<>+0(SB), Y3, Y3
-	VFMADD231PS cb37bd649<>+0(SB), Y4, Y3
-	VFMADD213PS Y3, Y4, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VMINPS      Y2, Y3, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VANDPS      c80000000<>+0(SB), Y1, Y1
-	VORPS       Y1, Y2, Y2
-	VMOVNTPS    Y2, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         pastseveral
-
-pastpart:
-	TESTQ       AX, AX
-	JZ          pastend
-	LEAQ        lanes<>+32(SB), SI
-	SHLQ        $0x02, AX
-	SUBQ        AX, SI
-	VMOVUPS     (SI), Y1
-	VMASKMOVPS  (DX)(BX*1), Y1, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMINPS      Y3, Y0, Y3
-	VMOVUPS     c4b400000<>+0(SB), Y0
-	VFMADD231PS c3ff1826a<>+0(SB), Y3, Y0
-	VPERMPS     erfa<>+0(SB), Y0, Y4
-	VSUBPS      Y4, Y3, Y4
-	VPERMPS     erfi<>+0(SB), Y0, Y3
-	VPERMPS     erfh<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     erfg<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     erff<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     erfe<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     erfd<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     erfc<>+0(SB), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VPERMPS     erfb<>+0(SB), Y0, Y0
-	VFMADD231PS cb37bd649<>+0(SB), Y4, Y0
-	VFMADD213PS Y0, Y4, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y0
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y0
-	VANDPS      c80000000<>+0(SB), Y2, Y2
-	VORPS       Y2, Y0, Y0
-	VMASKMOVPS  Y0, Y1, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c407c28f6<>+0(SB), Y0
+	XORQ    BX, BX
 
 several:
 	CMPQ       AX, $0x00000020
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f80, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -6768,448 +5563,18 @@ GLOBL cb37bd649<>(SB), RODATA|NOPTR, $64
 // func avx2GELU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELU(SB), NOSPLIT, $0-48
-	MOVQ        n+0(FP), AX
-	MOVQ        dst+8(FP), CX
-	MOVQ        a+16(FP), DX
-	MOVQ        b+24(FP), BX
-	VMOVUPS     c40b00000<>+0(SB), Y0
-	VMOVUPS     c4b400000<>+0(SB), Y1
-	MOVQ        past+40(FP), SI
-	TESTQ       SI, SI
-	JZ          near
-	MOVQ        CX, SI
-	NEGQ        SI
-	ANDQ        $0x1f, SI
-	JZ          aligned
-	SHRQ        $0x02, SI
-	XORQ        DI, DI
-	LEAQ        lanes<>+32(SB), R8
-	MOVQ        SI, R9
-	SHLQ        $0x02, R9
-	SUBQ        R9, R8
-	VMOVUPS     (R8), Y2
-	VMASKMOVPS  (DX)(DI*1), Y2, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y4
-	VMINPS      Y4, Y0, Y4
-	VMOVUPS     c3f333333<>+0(SB), Y5
-	VMOVAPS     Y1, Y6
-	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y5
-	VFMADD231PS Y5, Y4, Y6
-	VPERMPS     belowa<>+0(SB), Y6, Y5
-	VSUBPS      Y5, Y4, Y5
-	VPERMPS     belowj<>+0(SB), Y6, Y4
-	VPERMPS     belowi<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowh<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowg<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowf<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowe<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowd<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowc<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y5, Y4
-	VPERMPS     belowb<>+0(SB), Y6, Y6
-	VFMADD213PS Y6, Y5, Y4
-	VANDPS      c7fffffff<>+0(SB), Y3, Y5
-	VMOVUPS     c4168cccd<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VMOVUPS     c3f800000<>+0(SB), Y6
-	VFMADD231PS c3f828f5c<>+0(SB), Y5, Y6
-	VMOVUPS     c4b4000fe<>+0(SB), Y8
-	VMULPS      Y5, Y5, Y7
-	VPSRLD      $0x16, Y6, Y6
-	VFMADD231PS cbf38aa3b<>+0(SB), Y7, Y8
-	VPERMPS     bella<>+0(SB), Y6, Y9
-	VSUBPS      Y9, Y5, Y9
-	VPERMPS     belli<>+0(SB), Y6, Y10
-	VSUBPS      c4b4000fe<>+0(SB), Y8, Y7
-	VPERMPS     bellh<>+0(SB), Y6, Y11
-	VFMADD213PS Y11, Y9, Y10
-	VMULPS      c3fb17200<>+0(SB), Y7, Y11
-	VPERMPS     bellg<>+0(SB), Y6, Y12
-	VFMADD213PS Y12, Y9, Y10
-	VFMADD231PS Y5, Y5, Y11
-	VPERMPS     bellf<>+0(SB), Y6, Y5
-	VFMADD213PS Y5, Y9, Y10
-	VFMADD231PS c363fbe8e<>+0(SB), Y7, Y11
-	VPERMPS     belle<>+0(SB), Y6, Y5
-	VFMADD213PS Y5, Y9, Y10
-	VMOVUPS     c37b520b6<>+0(SB), Y5
-	VFMADD213PS cb9891ce5<>+0(SB), Y11, Y5
-	VPERMPS     belld<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y9, Y10
-	VFMADD213PS c3b2aac5e<>+0(SB), Y11, Y5
-	VPERMPS     bellc<>+0(SB), Y6, Y7
-	VFMADD213PS Y7, Y9, Y10
-	VFMADD213PS cbcaaaa49<>+0(SB), Y11, Y5
-	VPERMPS     bellb<>+0(SB), Y6, Y6
-	VMOVAPS     Y6, Y7
-	VFMADD231PS Y9, Y10, Y7
-	VFMADD213PS c3dfffffe<>+0(SB), Y11, Y5
-	VSUBPS      Y7, Y6, Y6
-	VFMADD213PS Y6, Y9, Y10
-	VFMADD213PS cbf000000<>+0(SB), Y11, Y5
-	VMULPS      Y11, Y5, Y5
-	VFMADD213PS Y10, Y7, Y5
-	VADDPS      Y7, Y5, Y5
-	VPSRLD      $0x01, Y8, Y6
-	VPSUBD      Y6, Y8, Y7
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y5, Y5
-	VPSLLD      $0x17, Y7, Y7
-	VMULPS      Y7, Y5, Y5
-	VCMPPS      $0x01, cc0b00000<>+0(SB), Y3, Y6
-	VBLENDVPS   Y6, Y5, Y4, Y4
-	VXORPS      Y5, Y5, Y5
-	VPMAXSD     Y3, Y5, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMASKMOVPS  Y3, Y2, (CX)(DI*1)
-	SUBQ        SI, AX
-	SHLQ        $0x02, SI
-	ADDQ        SI, CX
-	ADDQ        SI, DX
-	ADDQ        SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y2
-	VMOVUPS     32(DX)(BX*1), Y3
-	VMOVUPS     64(DX)(BX*1), Y4
-	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc0b00000<>+0(SB), Y6, Y6
-	VPCMPEQD    cc0b00000<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMINPS      Y2, Y0, Y2
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y4, Y4
-	VMINPS      Y4, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3f333333<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS c3df66fe1<>+0(SB), Y2, Y6
-	VMOVUPS     c3f333333<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS c3df66fe1<>+0(SB), Y3, Y8
-	VMOVUPS     c3f333333<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y10
-	VMOVUPS     c3f333333<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS c3df66fe1<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     belowa<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     belowj<>+0(SB), Y7, Y2
-	VPERMPS     belowa<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     belowj<>+0(SB), Y9, Y3
-	VPERMPS     belowa<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     belowj<>+0(SB), Y11, Y4
-	VPERMPS     belowa<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     belowj<>+0(SB), Y13, Y5
-	VPERMPS     belowi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowe<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowe<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowe<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowe<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     belowb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     belowb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     belowb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VPMAXSD     Y6, Y7, Y6
-	VSUBPS      Y2, Y6, Y6
-	VMOVNTPS    Y6, (CX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VPMAXSD     Y2, Y6, Y2
-	VSUBPS      Y3, Y2, Y2
-	VMOVNTPS    Y2, 32(CX)(BX*1)
-	VMOVUPS     64(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y2, Y3, Y2
-	VSUBPS      Y4, Y2, Y2
-	VMOVNTPS    Y2, 64(CX)(BX*1)
-	VMOVUPS     96(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y2, Y3, Y2
-	VSUBPS      Y5, Y2, Y2
-	VMOVNTPS    Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ        AX, $0x08
-	JLT         pastpart
-	VMOVUPS     (DX)(BX*1), Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMINPS      Y3, Y0, Y3
-	VMOVUPS     c3f333333<>+0(SB), Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS c3df66fe1<>+0(SB), Y3, Y4
-	VFMADD231PS Y4, Y3, Y5
-	VPERMPS     belowa<>+0(SB), Y5, Y4
-	VSUBPS      Y4, Y3, Y4
-	VPERMPS     belowj<>+0(SB), Y5, Y3
-	VPERMPS     belowi<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowh<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowg<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowf<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowe<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowd<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowc<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y4, Y3
-	VPERMPS     belowb<>+0(SB), Y5, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VANDPS      c7fffffff<>+0(SB), Y2, Y4
-	VMOVUPS     c4168cccd<>+0(SB), Y5
-	VMINPS      Y4, Y5, Y4
-	VMOVUPS     c3f800000<>+0(SB), Y5
-	VFMADD231PS c3f828f5c<>+0(SB), Y4, Y5
-	VMOVUPS     c4b4000fe<>+0(SB), Y7
-	VMULPS      Y4, Y4, Y6
-	VPSRLD      $0x16, Y5, Y5
-	VFMADD231PS cbf38aa3b<>+0(SB), Y6, Y7
-	VPERMPS     bella<>+0(SB), Y5, Y8
-	VSUBPS      Y8, Y4, Y8
-	VPERMPS     belli<>+0(SB), Y5, Y9
-	VSUBPS      c4b4000fe<>+0(SB), Y7, Y6
-	VPERMPS     bellh<>+0(SB), Y5, Y10
-	VFMADD213PS Y10, Y8, Y9
-	VMULPS      c3fb17200<>+0(SB), Y6, Y10
-	VPERMPS     bellg<>+0(SB), Y5, Y11
-	VFMADD213PS Y11, Y8, Y9
-	VFMADD231PS Y4, Y4, Y10
-	VPERMPS     bellf<>+0(SB), Y5, Y4
-	VFMADD213PS Y4, Y8, Y9
-	VFMADD231PS c363fbe8e<>+0(SB), Y6, Y10
-	VPERMPS     belle<>+0(SB), Y5, Y4
-	VFMADD213PS Y4, Y8, Y9
-	VMOVUPS     c37b520b6<>+0(SB), Y4
-	VFMADD213PS cb9891ce5<>+0(SB), Y10, Y4
-	VPERMPS     belld<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y8, Y9
-	VFMADD213PS c3b2aac5e<>+0(SB), Y10, Y4
-	VPERMPS     bellc<>+0(SB), Y5, Y6
-	VFMADD213PS Y6, Y8, Y9
-	VFMADD213PS cbcaaaa49<>+0(SB), Y10, Y4
-	VPERMPS     bellb<>+0(SB), Y5, Y5
-	VMOVAPS     Y5, Y6
-	VFMADD231PS Y8, Y9, Y6
-	VFMADD213PS c3dfffffe<>+0(SB), Y10, Y4
-	VSUBPS      Y6, Y5, Y5
-	VFMADD213PS Y5, Y8, Y9
-	VFMADD213PS cbf000000<>+0(SB), Y10, Y4
-	VMULPS      Y10, Y4, Y4
-	VFMADD213PS Y9, Y6, Y4
-	VADDPS      Y6, Y4, Y4
-	VPSRLD      $0x01, Y7, Y5
-	VPSUBD      Y5, Y7, Y6
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y4, Y4
-	VCMPPS      $0x01, cc0b00000<>+0(SB), Y2, Y5
-	VBLENDVPS   Y5, Y4, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VPMAXSD     Y2, Y4, Y2
-	VSUBPS      Y3, Y2, Y2
-	VMOVNTPS    Y2, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         pastseveral
-
-pastpart:
-	TESTQ       AX, AX
-	JZ          pastend
-	LEAQ        lanes<>+32(SB), SI
-	SHLQ        $0x02, AX
-	SUBQ        AX, SI
-	VMOVUPS     (SI), Y2
-	VMASKMOVPS  (DX)(BX*1), Y2, Y3
-	VANDPS      c7fffffff<>+0(SB), Y3, Y4
-	VMINPS      Y4, Y0, Y4
-	VMOVUPS     c3f333333<>+0(SB), Y0
-	VMOVAPS     Y1, Y1
-	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y0
-	VFMADD231PS Y0, Y4, Y1
-	VPERMPS     belowa<>+0(SB), Y1, Y0
-	VSUBPS      Y0, Y4, Y0
-	VPERMPS     belowj<>+0(SB), Y1, Y4
-	VPERMPS     belowi<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowh<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowg<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowf<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowe<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowd<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowc<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VPERMPS     belowb<>+0(SB), Y1, Y1
-	VFMADD213PS Y1, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y3, Y0
-	VMOVUPS     c4168cccd<>+0(SB), Y1
-	VMINPS      Y0, Y1, Y0
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VFMADD231PS c3f828f5c<>+0(SB), Y0, Y1
-	VMOVUPS     c4b4000fe<>+0(SB), Y6
-	VMULPS      Y0, Y0, Y5
-	VPSRLD      $0x16, Y1, Y1
-	VFMADD231PS cbf38aa3b<>+0(SB), Y5, Y6
-	VPERMPS     bella<>+0(SB), Y1, Y7
-	VSUBPS      Y7, Y0, Y7
-	VPERMPS     belli<>+0(SB), Y1, Y8
-	VSUBPS      c4b4000fe<>+0(SB), Y6, Y5
-	VPERMPS     bellh<>+0(SB), Y1, Y9
-	VFMADD213PS Y9, Y7, Y8
-	VMULPS      c3fb17200<>+0(SB), Y5, Y9
-	VPERMPS     bellg<>+0(SB), Y1, Y10
-	VFMADD213PS Y10, Y7, Y8
-	VFMADD231PS Y0, Y0, Y9
-	VPERMPS     bellf<>+0(SB), Y1, Y0
-	VFMADD213PS Y0, Y7, Y8
-	VFMADD231PS c363fbe8e<>+0(SB), Y5, Y9
-	VPERMPS     belle<>+0(SB), Y1, Y0
-	VFMADD213PS Y0, Y7, Y8
-	VMOVUPS     c37b520b6<>+0(SB), Y0
-	VFMADD213PS cb9891ce5<>+0(SB), Y9, Y0
-	VPERMPS     belld<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VFMADD213PS c3b2aac5e<>+0(SB), Y9, Y0
-	VPERMPS     bellc<>+0(SB), Y1, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VFMADD213PS cbcaaaa49<>+0(SB), Y9, Y0
-	VPERMPS     bellb<>+0(SB), Y1, Y1
-	VMOVAPS     Y1, Y5
-	VFMADD231PS Y7, Y8, Y5
-	VFMADD213PS c3dfffffe<>+0(SB), Y9, Y0
-	VSUBPS      Y5, Y1, Y1
-	VFMADD213PS Y1, Y7, Y8
-	VFMADD213PS cbf000000<>+0(SB), Y9, Y0
-	VMULPS      Y9, Y0, Y0
-	VFMADD213PS Y8, Y5, Y0
-	VADDPS      Y5, Y0, Y0
-	VPSRLD      $0x01, Y6, Y1
-	VPSUBD      Y1, Y6, Y5
-	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y0, Y0
-	VCMPPS      $0x01, cc0b00000<>+0(SB), Y3, Y1
-	VBLENDVPS   Y1, Y0, Y4, Y4
-	VXORPS      Y0, Y0, Y0
-	VPMAXSD     Y3, Y0, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMASKMOVPS  Y3, Y2, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c40b00000<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
+	XORQ    BX, BX
 
 several:
-	CMPQ       AX, $0x00000020
+	CMPQ       AX, $0x00000028
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f00, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -7223,12 +5588,14 @@ page:
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
 	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc0b00000<>+0(SB), Y6, Y6
-	VPCMPEQD    cc0b00000<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
+	VMOVUPS     128(DX)(BX*1), Y6
+	VPMAXUD     Y2, Y3, Y7
+	VPMAXUD     Y7, Y4, Y7
+	VPMAXUD     Y7, Y5, Y7
+	VPMAXUD     Y7, Y6, Y7
+	VPMAXUD     cc0b00000<>+0(SB), Y7, Y7
+	VPCMPEQD    cc0b00000<>+0(SB), Y7, Y7
+	VMOVMSKPS   Y7, SI
 	CMPL        SI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
@@ -7239,106 +5606,131 @@ page:
 	VMINPS      Y4, Y0, Y4
 	VANDPS      c7fffffff<>+0(SB), Y5, Y5
 	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3f333333<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS c3df66fe1<>+0(SB), Y2, Y6
-	VMOVUPS     c3f333333<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS c3df66fe1<>+0(SB), Y3, Y8
-	VMOVUPS     c3f333333<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y10
-	VMOVUPS     c3f333333<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS c3df66fe1<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     belowa<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     belowj<>+0(SB), Y7, Y2
-	VPERMPS     belowa<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     belowj<>+0(SB), Y9, Y3
-	VPERMPS     belowa<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     belowj<>+0(SB), Y11, Y4
-	VPERMPS     belowa<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     belowj<>+0(SB), Y13, Y5
-	VPERMPS     belowi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowe<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowe<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowe<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowe<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     belowc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     belowc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     belowc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     belowb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     belowb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     belowb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     belowb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VPMAXSD     Y6, Y7, Y6
-	VSUBPS      Y2, Y6, Y6
-	VMOVUPS     Y6, (CX)(BX*1)
+	VANDPS      c7fffffff<>+0(SB), Y6, Y6
+	VMINPS      Y6, Y0, Y6
+	VMOVUPS     c3f333333<>+0(SB), Y7
+	VMOVAPS     Y1, Y8
+	VFMADD231PS c3df66fe1<>+0(SB), Y2, Y7
+	VMOVUPS     c3f333333<>+0(SB), Y9
+	VMOVAPS     Y1, Y10
+	VFMADD231PS c3df66fe1<>+0(SB), Y3, Y9
+	VMOVUPS     c3f333333<>+0(SB), Y11
+	VMOVAPS     Y1, Y12
+	VFMADD231PS c3df66fe1<>+0(SB), Y4, Y11
+	VMOVUPS     c3f333333<>+0(SB), Y13
+	VMOVAPS     Y1, Y14
+	VFMADD231PS c3df66fe1<>+0(SB), Y5, Y13
+	VMOVUPS     c3f333333<>+0(SB), Y15
+	VMOVAPS     Y1, Y16
+	VFMADD231PS c3df66fe1<>+0(SB), Y6, Y15
+	VFMADD231PS Y7, Y2, Y8
+	VFMADD231PS Y9, Y3, Y10
+	VFMADD231PS Y11, Y4, Y12
+	VFMADD231PS Y13, Y5, Y14
+	VFMADD231PS Y15, Y6, Y16
+	VPERMPS     belowa<>+0(SB), Y8, Y7
+	VSUBPS      Y7, Y2, Y7
+	VPERMPS     belowj<>+0(SB), Y8, Y2
+	VPERMPS     belowa<>+0(SB), Y10, Y9
+	VSUBPS      Y9, Y3, Y9
+	VPERMPS     belowj<>+0(SB), Y10, Y3
+	VPERMPS     belowa<>+0(SB), Y12, Y11
+	VSUBPS      Y11, Y4, Y11
+	VPERMPS     belowj<>+0(SB), Y12, Y4
+	VPERMPS     belowa<>+0(SB), Y14, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     belowj<>+0(SB), Y14, Y5
+	VPERMPS     belowa<>+0(SB), Y16, Y15
+	VSUBPS      Y15, Y6, Y15
+	VPERMPS     belowj<>+0(SB), Y16, Y6
+	VPERMPS     belowi<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowi<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowi<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowi<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowi<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowh<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowh<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowh<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowh<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowh<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowg<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowg<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowg<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowg<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowg<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowf<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowf<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowf<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowf<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowf<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowe<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowe<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowe<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowe<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowe<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowd<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowd<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowd<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowd<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowd<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowc<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     belowc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     belowc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     belowc<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     belowc<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     belowb<>+0(SB), Y8, Y8
+	VFMADD213PS Y8, Y7, Y2
+	VPERMPS     belowb<>+0(SB), Y10, Y7
+	VFMADD213PS Y7, Y9, Y3
+	VPERMPS     belowb<>+0(SB), Y12, Y7
+	VFMADD213PS Y7, Y11, Y4
+	VPERMPS     belowb<>+0(SB), Y14, Y7
+	VFMADD213PS Y7, Y13, Y5
+	VPERMPS     belowb<>+0(SB), Y16, Y7
+	VFMADD213PS Y7, Y15, Y6
+	VMOVUPS     (DX)(BX*1), Y7
+	VXORPS      Y8, Y8, Y8
+	VPMAXSD     Y7, Y8, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVUPS     Y7, (CX)(BX*1)
 	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VPMAXSD     Y2, Y6, Y2
+	VXORPS      Y7, Y7, Y7
+	VPMAXSD     Y2, Y7, Y2
 	VSUBPS      Y3, Y2, Y2
 	VMOVUPS     Y2, 32(CX)(BX*1)
 	VMOVUPS     64(DX)(BX*1), Y2
@@ -7351,8 +5743,13 @@ page:
 	VPMAXSD     Y2, Y3, Y2
 	VSUBPS      Y5, Y2, Y2
 	VMOVUPS     Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
+	VMOVUPS     128(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y2, Y3, Y2
+	VSUBPS      Y6, Y2, Y2
+	VMOVUPS     Y2, 128(CX)(BX*1)
+	ADDQ        $0x000000a0, BX
+	SUBQ        $0x00000028, AX
 	JMP         several
 
 one:
@@ -7651,6 +6048,24 @@ DATA c40b00000<>+52(SB)/4, $0x40b00000
 DATA c40b00000<>+56(SB)/4, $0x40b00000
 DATA c40b00000<>+60(SB)/4, $0x40b00000
 GLOBL c40b00000<>(SB), RODATA|NOPTR, $64
+
+DATA cc0b00000<>+0(SB)/4, $0xc0b00000
+DATA cc0b00000<>+4(SB)/4, $0xc0b00000
+DATA cc0b00000<>+8(SB)/4, $0xc0b00000
+DATA cc0b00000<>+12(SB)/4, $0xc0b00000
+DATA cc0b00000<>+16(SB)/4, $0xc0b00000
+DATA cc0b00000<>+20(SB)/4, $0xc0b00000
+DATA cc0b00000<>+24(SB)/4, $0xc0b00000
+DATA cc0b00000<>+28(SB)/4, $0xc0b00000
+DATA cc0b00000<>+32(SB)/4, $0xc0b00000
+DATA cc0b00000<>+36(SB)/4, $0xc0b00000
+DATA cc0b00000<>+40(SB)/4, $0xc0b00000
+DATA cc0b00000<>+44(SB)/4, $0xc0b00000
+DATA cc0b00000<>+48(SB)/4, $0xc0b00000
+DATA cc0b00000<>+52(SB)/4, $0xc0b00000
+DATA cc0b00000<>+56(SB)/4, $0xc0b00000
+DATA cc0b00000<>+60(SB)/4, $0xc0b00000
+GLOBL cc0b00000<>(SB), RODATA|NOPTR, $64
 
 DATA c3f333333<>+0(SB)/4, $0x3f333333
 DATA c3f333333<>+4(SB)/4, $0x3f333333
@@ -7958,342 +6373,20 @@ DATA c3dfffffe<>+56(SB)/4, $0x3dfffffe
 DATA c3dfffffe<>+60(SB)/4, $0x3dfffffe
 GLOBL c3dfffffe<>(SB), RODATA|NOPTR, $64
 
-DATA cc0b00000<>+0(SB)/4, $0xc0b00000
-DATA cc0b00000<>+4(SB)/4, $0xc0b00000
-DATA cc0b00000<>+8(SB)/4, $0xc0b00000
-DATA cc0b00000<>+12(SB)/4, $0xc0b00000
-DATA cc0b00000<>+16(SB)/4, $0xc0b00000
-DATA cc0b00000<>+20(SB)/4, $0xc0b00000
-DATA cc0b00000<>+24(SB)/4, $0xc0b00000
-DATA cc0b00000<>+28(SB)/4, $0xc0b00000
-DATA cc0b00000<>+32(SB)/4, $0xc0b00000
-DATA cc0b00000<>+36(SB)/4, $0xc0b00000
-DATA cc0b00000<>+40(SB)/4, $0xc0b00000
-DATA cc0b00000<>+44(SB)/4, $0xc0b00000
-DATA cc0b00000<>+48(SB)/4, $0xc0b00000
-DATA cc0b00000<>+52(SB)/4, $0xc0b00000
-DATA cc0b00000<>+56(SB)/4, $0xc0b00000
-DATA cc0b00000<>+60(SB)/4, $0xc0b00000
-GLOBL cc0b00000<>(SB), RODATA|NOPTR, $64
-
 // func avx2GELUBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUBack(SB), NOSPLIT, $0-48
-	MOVQ        n+0(FP), AX
-	MOVQ        dst+8(FP), CX
-	MOVQ        a+16(FP), DX
-	MOVQ        b+24(FP), BX
-	VMOVUPS     c4b400000<>+0(SB), Y0
-	MOVQ        past+40(FP), SI
-	TESTQ       SI, SI
-	JZ          near
-	MOVQ        CX, SI
-	NEGQ        SI
-	ANDQ        $0x1f, SI
-	JZ          aligned
-	SHRQ        $0x02, SI
-	XORQ        DI, DI
-	LEAQ        lanes<>+32(SB), R8
-	MOVQ        SI, R9
-	SHLQ        $0x02, R9
-	SUBQ        R9, R8
-	VMOVUPS     (R8), Y1
-	VMASKMOVPS  (DX)(DI*1), Y1, Y2
-	VANDPS      c7fffffff<>+0(SB), Y2, Y3
-	VMOVUPS     c4168cccd<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VFMADD231PS c3f828f5c<>+0(SB), Y3, Y4
-	VMOVUPS     c4b4000fe<>+0(SB), Y6
-	VMULPS      Y3, Y3, Y5
-	VPSRLD      $0x16, Y4, Y4
-	VFMADD231PS cbf38aa3b<>+0(SB), Y5, Y6
-	VPERMPS     bellSlopea<>+0(SB), Y4, Y7
-	VSUBPS      Y7, Y3, Y7
-	VPERMPS     bellSlopeh<>+0(SB), Y4, Y8
-	VSUBPS      c4b4000fe<>+0(SB), Y6, Y5
-	VPERMPS     bellSlopeg<>+0(SB), Y4, Y9
-	VFMADD213PS Y9, Y7, Y8
-	VMULPS      c3fb17200<>+0(SB), Y5, Y9
-	VPERMPS     bellSlopef<>+0(SB), Y4, Y10
-	VFMADD213PS Y10, Y7, Y8
-	VFMADD231PS Y3, Y3, Y9
-	VPERMPS     bellSlopee<>+0(SB), Y4, Y3
-	VFMADD213PS Y3, Y7, Y8
-	VFMADD231PS c363fbe8e<>+0(SB), Y5, Y9
-	VPERMPS     bellSloped<>+0(SB), Y4, Y3
-	VFMADD213PS Y3, Y7, Y8
-	VMOVUPS     c37b520b6<>+0(SB), Y3
-	VFMADD213PS cb9891ce5<>+0(SB), Y9, Y3
-	VPERMPS     bellSlopec<>+0(SB), Y4, Y5
-	VFMADD213PS Y5, Y7, Y8
-	VFMADD213PS c3b2aac5e<>+0(SB), Y9, Y3
-	VPERMPS     bellSlopeb<>+0(SB), Y4, Y4
-	VFMADD213PS Y4, Y7, Y8
-	VFMADD213PS cbcaaaa49<>+0(SB), Y9, Y3
-	VFMADD213PS c3dfffffe<>+0(SB), Y9, Y3
-	VFMADD213PS cbf000000<>+0(SB), Y9, Y3
-	VMULPS      Y9, Y3, Y3
-	VFMADD213PS Y8, Y8, Y3
-	VPSRLD      $0x01, Y6, Y4
-	VPSUBD      Y4, Y6, Y5
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y3, Y3
-	VMASKMOVPS  (BX)(DI*1), Y1, Y4
-	VMOVUPS     c3f800000<>+0(SB), Y5
-	VSUBPS      Y3, Y5, Y5
-	VBLENDVPS   Y2, Y3, Y5, Y2
-	VMULPS      Y4, Y2, Y2
-	VMASKMOVPS  Y2, Y1, (CX)(DI*1)
-	SUBQ        SI, AX
-	SHLQ        $0x02, SI
-	ADDQ        SI, CX
-	ADDQ        SI, DX
-	ADDQ        SI, BX
-
-aligned:
-	XORQ SI, SI
-
-pastseveral:
-	CMPQ       AX, $0x00000010
-	JLT        pastone
-	TESTQ      $0x00000fff, SI
-	JNZ        pastpage
-	LEAQ       63488(DX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(BX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-
-pastpage:
-	VMOVUPS     (DX)(SI*1), Y1
-	VMOVUPS     32(DX)(SI*1), Y2
-	VANDPS      c7fffffff<>+0(SB), Y1, Y3
-	VANDPS      c7fffffff<>+0(SB), Y2, Y4
-	VPMAXUD     Y3, Y4, Y3
-	VPMAXUD     c414ccccd<>+0(SB), Y3, Y3
-	VPCMPEQD    c414ccccd<>+0(SB), Y3, Y3
-	VMOVMSKPS   Y3, DI
-	CMPL        DI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y1, Y1
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y3
-	VMOVAPS     Y0, Y5
-	VMULPS      Y1, Y1, Y4
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y6
-	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y6
-	VMOVAPS     Y0, Y8
-	VMULPS      Y2, Y2, Y7
-	VPSRLD      $0x16, Y3, Y3
-	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
-	VPSRLD      $0x16, Y6, Y6
-	VFMADD231PS cbf38aa3b<>+0(SB), Y7, Y8
-	VPERMPS     bellSlopea<>+0(SB), Y3, Y9
-	VSUBPS      Y9, Y1, Y9
-	VPERMPS     bellSlopeh<>+0(SB), Y3, Y10
-	VSUBPS      Y0, Y5, Y4
-	VPERMPS     bellSlopea<>+0(SB), Y6, Y11
-	VSUBPS      Y11, Y2, Y11
-	VPERMPS     bellSlopeh<>+0(SB), Y6, Y12
-	VSUBPS      Y0, Y8, Y7
-	VPERMPS     bellSlopeg<>+0(SB), Y3, Y13
-	VFMADD213PS Y13, Y9, Y10
-	VMULPS      c3fb17200<>+0(SB), Y4, Y13
-	VPERMPS     bellSlopeg<>+0(SB), Y6, Y14
-	VFMADD213PS Y14, Y11, Y12
-	VMULPS      c3fb17200<>+0(SB), Y7, Y14
-	VPERMPS     bellSlopef<>+0(SB), Y3, Y15
-	VFMADD213PS Y15, Y9, Y10
-	VFMADD231PS Y1, Y1, Y13
-	VPERMPS     bellSlopef<>+0(SB), Y6, Y1
-	VFMADD213PS Y1, Y11, Y12
-	VFMADD231PS Y2, Y2, Y14
-	VPERMPS     bellSlopee<>+0(SB), Y3, Y1
-	VFMADD213PS Y1, Y9, Y10
-	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y13
-	VPERMPS     bellSlopee<>+0(SB), Y6, Y1
-	VFMADD213PS Y1, Y11, Y12
-	VFMADD231PS c363fbe8e<>+0(SB), Y7, Y14
-	VPERMPS     bellSloped<>+0(SB), Y3, Y1
-	VFMADD213PS Y1, Y9, Y10
-	VMOVUPS     c37b520b6<>+0(SB), Y1
-	VFMADD213PS cb9891ce5<>+0(SB), Y13, Y1
-	VPERMPS     bellSloped<>+0(SB), Y6, Y2
-	VFMADD213PS Y2, Y11, Y12
-	VMOVUPS     c37b520b6<>+0(SB), Y2
-	VFMADD213PS cb9891ce5<>+0(SB), Y14, Y2
-	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y9, Y10
-	VFMADD213PS c3b2aac5e<>+0(SB), Y13, Y1
-	VPERMPS     bellSlopec<>+0(SB), Y6, Y4
-	VFMADD213PS Y4, Y11, Y12
-	VFMADD213PS c3b2aac5e<>+0(SB), Y14, Y2
-	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
-	VFMADD213PS Y3, Y9, Y10
-	VFMADD213PS cbcaaaa49<>+0(SB), Y13, Y1
-	VPERMPS     bellSlopeb<>+0(SB), Y6, Y3
-	VFMADD213PS Y3, Y11, Y12
-	VFMADD213PS cbcaaaa49<>+0(SB), Y14, Y2
-	VFMADD213PS c3dfffffe<>+0(SB), Y13, Y1
-	VFMADD213PS c3dfffffe<>+0(SB), Y14, Y2
-	VFMADD213PS cbf000000<>+0(SB), Y13, Y1
-	VFMADD213PS cbf000000<>+0(SB), Y14, Y2
-	VMULPS      Y13, Y1, Y1
-	VMULPS      Y14, Y2, Y2
-	VFMADD213PS Y10, Y10, Y1
-	VFMADD213PS Y12, Y12, Y2
-	VPSLLD      $0x17, Y5, Y5
-	VPADDD      Y5, Y1, Y1
-	VMOVUPS     (DX)(SI*1), Y3
-	VMOVUPS     (BX)(SI*1), Y4
-	VMOVUPS     c3f800000<>+0(SB), Y5
-	VSUBPS      Y1, Y5, Y5
-	VBLENDVPS   Y3, Y1, Y5, Y1
-	VMULPS      Y4, Y1, Y1
-	VMOVNTPS    Y1, (CX)(SI*1)
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y8, Y2, Y2
-	VMOVUPS     32(DX)(SI*1), Y1
-	VMOVUPS     32(BX)(SI*1), Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VSUBPS      Y2, Y4, Y4
-	VBLENDVPS   Y1, Y2, Y4, Y1
-	VMULPS      Y3, Y1, Y1
-	VMOVNTPS    Y1, 32(CX)(SI*1)
-	ADDQ        $0x00000040, SI
-	SUBQ        $0x00000010, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ        AX, $0x08
-	JLT         pastpart
-	VMOVUPS     (DX)(SI*1), Y1
-	VANDPS      c7fffffff<>+0(SB), Y1, Y2
-	VMOVUPS     c4168cccd<>+0(SB), Y3
-	VMINPS      Y2, Y3, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
-	VMOVUPS     c4b4000fe<>+0(SB), Y5
-	VMULPS      Y2, Y2, Y4
-	VPSRLD      $0x16, Y3, Y3
-	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
-	VPERMPS     bellSlopea<>+0(SB), Y3, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     bellSlopeh<>+0(SB), Y3, Y7
-	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
-	VPERMPS     bellSlopeg<>+0(SB), Y3, Y8
-	VFMADD213PS Y8, Y6, Y7
-	VMULPS      c3fb17200<>+0(SB), Y4, Y8
-	VPERMPS     bellSlopef<>+0(SB), Y3, Y9
-	VFMADD213PS Y9, Y6, Y7
-	VFMADD231PS Y2, Y2, Y8
-	VPERMPS     bellSlopee<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
-	VPERMPS     bellSloped<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VMOVUPS     c37b520b6<>+0(SB), Y2
-	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
-	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y6, Y7
-	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
-	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
-	VFMADD213PS Y3, Y6, Y7
-	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
-	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
-	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
-	VMULPS      Y8, Y2, Y2
-	VFMADD213PS Y7, Y7, Y2
-	VPSRLD      $0x01, Y5, Y3
-	VPSUBD      Y3, Y5, Y4
-	VPSLLD      $0x17, Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y2, Y2
-	VMOVUPS     (BX)(SI*1), Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VSUBPS      Y2, Y4, Y4
-	VBLENDVPS   Y1, Y2, Y4, Y1
-	VMULPS      Y3, Y1, Y1
-	VMOVNTPS    Y1, (CX)(SI*1)
-	ADDQ        $0x20, SI
-	SUBQ        $0x08, AX
-	JMP         pastseveral
-
-pastpart:
-	TESTQ       AX, AX
-	JZ          pastend
-	LEAQ        lanes<>+32(SB), DI
-	SHLQ        $0x02, AX
-	SUBQ        AX, DI
-	VMOVUPS     (DI), Y0
-	VMASKMOVPS  (DX)(SI*1), Y0, Y1
-	VANDPS      c7fffffff<>+0(SB), Y1, Y2
-	VMOVUPS     c4168cccd<>+0(SB), Y3
-	VMINPS      Y2, Y3, Y2
-	VMOVUPS     c3f800000<>+0(SB), Y3
-	VFMADD231PS c3f828f5c<>+0(SB), Y2, Y3
-	VMOVUPS     c4b4000fe<>+0(SB), Y5
-	VMULPS      Y2, Y2, Y4
-	VPSRLD      $0x16, Y3, Y3
-	VFMADD231PS cbf38aa3b<>+0(SB), Y4, Y5
-	VPERMPS     bellSlopea<>+0(SB), Y3, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     bellSlopeh<>+0(SB), Y3, Y7
-	VSUBPS      c4b4000fe<>+0(SB), Y5, Y4
-	VPERMPS     bellSlopeg<>+0(SB), Y3, Y8
-	VFMADD213PS Y8, Y6, Y7
-	VMULPS      c3fb17200<>+0(SB), Y4, Y8
-	VPERMPS     bellSlopef<>+0(SB), Y3, Y9
-	VFMADD213PS Y9, Y6, Y7
-	VFMADD231PS Y2, Y2, Y8
-	VPERMPS     bellSlopee<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VFMADD231PS c363fbe8e<>+0(SB), Y4, Y8
-	VPERMPS     bellSloped<>+0(SB), Y3, Y2
-	VFMADD213PS Y2, Y6, Y7
-	VMOVUPS     c37b520b6<>+0(SB), Y2
-	VFMADD213PS cb9891ce5<>+0(SB), Y8, Y2
-	VPERMPS     bellSlopec<>+0(SB), Y3, Y4
-	VFMADD213PS Y4, Y6, Y7
-	VFMADD213PS c3b2aac5e<>+0(SB), Y8, Y2
-	VPERMPS     bellSlopeb<>+0(SB), Y3, Y3
-	VFMADD213PS Y3, Y6, Y7
-	VFMADD213PS cbcaaaa49<>+0(SB), Y8, Y2
-	VFMADD213PS c3dfffffe<>+0(SB), Y8, Y2
-	VFMADD213PS cbf000000<>+0(SB), Y8, Y2
-	VMULPS      Y8, Y2, Y2
-	VFMADD213PS Y7, Y7, Y2
-	VPSRLD      $0x01, Y5, Y3
-	VPSUBD      Y3, Y5, Y4
-	VPSLLD      $0x17, Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y2, Y2
-	VMASKMOVPS  (BX)(SI*1), Y0, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VSUBPS      Y2, Y4, Y4
-	VBLENDVPS   Y1, Y2, Y4, Y1
-	VMULPS      Y3, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (CX)(SI*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ SI, SI
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c4b400000<>+0(SB), Y0
+	XORQ    SI, SI
 
 several:
 	CMPQ       AX, $0x00000010
 	JLT        one
-	TESTQ      $0x00000fff, SI
+	TESTQ      $0x00000fc0, SI
 	JNZ        page
 	LEAQ       63488(CX)(SI*1), DI
 	ANDQ       $-4096, DI
@@ -8634,7 +6727,7 @@ TEXT ·avx2GELUBackAdd(SB), NOSPLIT, $0-48
 several:
 	CMPQ       AX, $0x00000010
 	JLT        one
-	TESTQ      $0x00000fff, SI
+	TESTQ      $0x00000fc0, SI
 	JNZ        page
 	LEAQ       63488(CX)(SI*1), DI
 	ANDQ       $-4096, DI
@@ -8875,441 +6968,18 @@ end:
 // func avx2SiLU(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SiLU(SB), NOSPLIT, $0-48
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	MOVQ         b+24(FP), BX
-	VMOVUPS      c418b3333<>+0(SB), Y0
-	VMOVUPS      c4b400000<>+0(SB), Y1
-	MOVQ         past+40(FP), SI
-	TESTQ        SI, SI
-	JZ           near
-	MOVQ         CX, SI
-	NEGQ         SI
-	ANDQ         $0x1f, SI
-	JZ           aligned
-	SHRQ         $0x02, SI
-	XORQ         DI, DI
-	LEAQ         lanes<>+32(SB), R8
-	MOVQ         SI, R9
-	SHLQ         $0x02, R9
-	SUBQ         R9, R8
-	VMOVUPS      (R8), Y2
-	VMASKMOVPS   (DX)(DI*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3f09fbe7<>+0(SB), Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  cbbcc67ab<>+0(SB), Y4, Y5
-	VFMADD231PS  Y5, Y4, Y6
-	VPERMPS      silua<>+0(SB), Y6, Y5
-	VSUBPS       Y5, Y4, Y5
-	VPERMPS      siluk<>+0(SB), Y6, Y4
-	VPERMPS      siluj<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      silui<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      siluh<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      silug<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      siluf<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      silue<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      silud<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      siluc<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      silub<>+0(SB), Y6, Y6
-	VFMADD213PS  Y6, Y5, Y4
-	VANDPS       c7fffffff<>+0(SB), Y3, Y5
-	VMOVUPS      c42dc0000<>+0(SB), Y6
-	VMINPS       Y5, Y6, Y5
-	VORPS        c80000000<>+0(SB), Y5, Y6
-	VMOVUPS      c4b4000fe<>+0(SB), Y7
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
-	VSUBPS       c4b4000fe<>+0(SB), Y7, Y8
-	VFMADD231PS  cbf317200<>+0(SB), Y8, Y6
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y8, Y6
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      c3ab520b6<>+0(SB), Y9
-	VMOVUPS      c3c091ce5<>+0(SB), Y10
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y6, Y10
-	VFMADD231PS  Y8, Y9, Y10
-	VMOVUPS      c3e2aaa49<>+0(SB), Y9
-	VFMADD213PS  c3efffffe<>+0(SB), Y6, Y9
-	VFMADD231PS  Y8, Y10, Y9
-	VFMADD213PS  Y6, Y8, Y9
-	VMAXPS       c4b400080<>+0(SB), Y7, Y8
-	VPSUBD       c0000007f<>+0(SB), Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VMOVAPS      Y8, Y6
-	VFMADD231PS  Y8, Y9, Y6
-	VMOVUPS      c3f800000<>+0(SB), Y10
-	VADDPS       Y10, Y6, Y8
-	VSUBPS       Y10, Y8, Y10
-	VSUBPS       Y10, Y6, Y10
-	VMOVUPS      c3fba7efa<>+0(SB), Y6
-	VFMADD231PS  cbf000000<>+0(SB), Y8, Y6
-	VMOVAPS      Y5, Y11
-	VFMADD231PS  Y5, Y9, Y11
-	VDIVPS       Y8, Y11, Y5
-	VFNMADD231PS Y8, Y5, Y11
-	VFNMADD231PS Y10, Y5, Y11
-	VFMADD231PS  Y6, Y11, Y5
-	VPSRLD       $0x01, Y7, Y6
-	VPSUBD       Y6, Y7, Y7
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y5, Y5
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y3, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y3, Y5, Y3
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(DI*1)
-	SUBQ         SI, AX
-	SHLQ         $0x02, SI
-	ADDQ         SI, CX
-	ADDQ         SI, DX
-	ADDQ         SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y2
-	VMOVUPS     32(DX)(BX*1), Y3
-	VMOVUPS     64(DX)(BX*1), Y4
-	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMINPS      Y2, Y0, Y2
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y4, Y4
-	VMINPS      Y4, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3f09fbe7<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbbcc67ab<>+0(SB), Y2, Y6
-	VMOVUPS     c3f09fbe7<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbbcc67ab<>+0(SB), Y3, Y8
-	VMOVUPS     c3f09fbe7<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbbcc67ab<>+0(SB), Y4, Y10
-	VMOVUPS     c3f09fbe7<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbbcc67ab<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     silua<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     siluk<>+0(SB), Y7, Y2
-	VPERMPS     silua<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     siluk<>+0(SB), Y9, Y3
-	VPERMPS     silua<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     siluk<>+0(SB), Y11, Y4
-	VPERMPS     silua<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     siluk<>+0(SB), Y13, Y5
-	VPERMPS     siluj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silui<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silui<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silui<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silui<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     siluh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silug<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silug<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silug<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silug<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     siluf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silue<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silue<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silue<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silue<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silud<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silud<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silud<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silud<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     siluc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silub<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     silub<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     silub<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     silub<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VPMAXSD     Y6, Y7, Y6
-	VSUBPS      Y2, Y6, Y6
-	VMOVNTPS    Y6, (CX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VPMAXSD     Y2, Y6, Y2
-	VSUBPS      Y3, Y2, Y2
-	VMOVNTPS    Y2, 32(CX)(BX*1)
-	VMOVUPS     64(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y2, Y3, Y2
-	VSUBPS      Y4, Y2, Y2
-	VMOVNTPS    Y2, 64(CX)(BX*1)
-	VMOVUPS     96(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y2, Y3, Y2
-	VSUBPS      Y5, Y2, Y2
-	VMOVNTPS    Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ         AX, $0x08
-	JLT          pastpart
-	VMOVUPS      (DX)(BX*1), Y2
-	VANDPS       c7fffffff<>+0(SB), Y2, Y3
-	VMINPS       Y3, Y0, Y3
-	VMOVUPS      c3f09fbe7<>+0(SB), Y4
-	VMOVAPS      Y1, Y5
-	VFMADD231PS  cbbcc67ab<>+0(SB), Y3, Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VPERMPS      silua<>+0(SB), Y5, Y4
-	VSUBPS       Y4, Y3, Y4
-	VPERMPS      siluk<>+0(SB), Y5, Y3
-	VPERMPS      siluj<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      silui<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      siluh<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      silug<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      siluf<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      silue<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      silud<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      siluc<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      silub<>+0(SB), Y5, Y5
-	VFMADD213PS  Y5, Y4, Y3
-	VANDPS       c7fffffff<>+0(SB), Y2, Y4
-	VMOVUPS      c42dc0000<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
-	VORPS        c80000000<>+0(SB), Y4, Y5
-	VMOVUPS      c4b4000fe<>+0(SB), Y6
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
-	VSUBPS       c4b4000fe<>+0(SB), Y6, Y7
-	VFMADD231PS  cbf317200<>+0(SB), Y7, Y5
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y7, Y5
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      c3ab520b6<>+0(SB), Y8
-	VMOVUPS      c3c091ce5<>+0(SB), Y9
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y5, Y9
-	VFMADD231PS  Y7, Y8, Y9
-	VMOVUPS      c3e2aaa49<>+0(SB), Y8
-	VFMADD213PS  c3efffffe<>+0(SB), Y5, Y8
-	VFMADD231PS  Y7, Y9, Y8
-	VFMADD213PS  Y5, Y7, Y8
-	VMAXPS       c4b400080<>+0(SB), Y6, Y7
-	VPSUBD       c0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMOVAPS      Y7, Y5
-	VFMADD231PS  Y7, Y8, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y9
-	VADDPS       Y9, Y5, Y7
-	VSUBPS       Y9, Y7, Y9
-	VSUBPS       Y9, Y5, Y9
-	VMOVUPS      c3fba7efa<>+0(SB), Y5
-	VFMADD231PS  cbf000000<>+0(SB), Y7, Y5
-	VMOVAPS      Y4, Y10
-	VFMADD231PS  Y4, Y8, Y10
-	VDIVPS       Y7, Y10, Y4
-	VFNMADD231PS Y7, Y4, Y10
-	VFNMADD231PS Y9, Y4, Y10
-	VFMADD231PS  Y5, Y10, Y4
-	VPSRLD       $0x01, Y6, Y5
-	VPSUBD       Y5, Y6, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y2, Y5
-	VBLENDVPS    Y5, Y4, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y2, Y4, Y2
-	VSUBPS       Y3, Y2, Y2
-	VMOVNTPS     Y2, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          pastseveral
-
-pastpart:
-	TESTQ        AX, AX
-	JZ           pastend
-	LEAQ         lanes<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVUPS      (SI), Y2
-	VMASKMOVPS   (DX)(BX*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3f09fbe7<>+0(SB), Y0
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  cbbcc67ab<>+0(SB), Y4, Y0
-	VFMADD231PS  Y0, Y4, Y1
-	VPERMPS      silua<>+0(SB), Y1, Y0
-	VSUBPS       Y0, Y4, Y0
-	VPERMPS      siluk<>+0(SB), Y1, Y4
-	VPERMPS      siluj<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      silui<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      siluh<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      silug<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      siluf<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      silue<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      silud<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      siluc<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      silub<>+0(SB), Y1, Y1
-	VFMADD213PS  Y1, Y0, Y4
-	VANDPS       c7fffffff<>+0(SB), Y3, Y0
-	VMOVUPS      c42dc0000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VORPS        c80000000<>+0(SB), Y0, Y1
-	VMOVUPS      c4b4000fe<>+0(SB), Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y5
-	VSUBPS       c4b4000fe<>+0(SB), Y5, Y6
-	VFMADD231PS  cbf317200<>+0(SB), Y6, Y1
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y6, Y1
-	VMULPS       Y1, Y1, Y6
-	VMOVUPS      c3ab520b6<>+0(SB), Y7
-	VMOVUPS      c3c091ce5<>+0(SB), Y8
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y1, Y8
-	VFMADD231PS  Y6, Y7, Y8
-	VMOVUPS      c3e2aaa49<>+0(SB), Y7
-	VFMADD213PS  c3efffffe<>+0(SB), Y1, Y7
-	VFMADD231PS  Y6, Y8, Y7
-	VFMADD213PS  Y1, Y6, Y7
-	VMAXPS       c4b400080<>+0(SB), Y5, Y6
-	VPSUBD       c0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  Y6, Y7, Y1
-	VMOVUPS      c3f800000<>+0(SB), Y8
-	VADDPS       Y8, Y1, Y6
-	VSUBPS       Y8, Y6, Y8
-	VSUBPS       Y8, Y1, Y8
-	VMOVUPS      c3fba7efa<>+0(SB), Y1
-	VFMADD231PS  cbf000000<>+0(SB), Y6, Y1
-	VMOVAPS      Y0, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VDIVPS       Y6, Y9, Y0
-	VFNMADD231PS Y6, Y0, Y9
-	VFNMADD231PS Y8, Y0, Y9
-	VFMADD231PS  Y1, Y9, Y0
-	VPSRLD       $0x01, Y5, Y1
-	VPSUBD       Y1, Y5, Y5
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y0, Y0
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y3, Y1
-	VBLENDVPS    Y1, Y0, Y4, Y4
-	VXORPS       Y0, Y0, Y0
-	VPMAXSD      Y3, Y0, Y3
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c418b3333<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
+	XORQ    BX, BX
 
 several:
-	CMPQ       AX, $0x00000020
+	CMPQ       AX, $0x00000028
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f00, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -9323,12 +6993,14 @@ page:
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
 	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
+	VMOVUPS     128(DX)(BX*1), Y6
+	VPMAXUD     Y2, Y3, Y7
+	VPMAXUD     Y7, Y4, Y7
+	VPMAXUD     Y7, Y5, Y7
+	VPMAXUD     Y7, Y6, Y7
+	VPMAXUD     cc18b3333<>+0(SB), Y7, Y7
+	VPCMPEQD    cc18b3333<>+0(SB), Y7, Y7
+	VMOVMSKPS   Y7, SI
 	CMPL        SI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
@@ -9339,114 +7011,141 @@ page:
 	VMINPS      Y4, Y0, Y4
 	VANDPS      c7fffffff<>+0(SB), Y5, Y5
 	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3f09fbe7<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbbcc67ab<>+0(SB), Y2, Y6
-	VMOVUPS     c3f09fbe7<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbbcc67ab<>+0(SB), Y3, Y8
-	VMOVUPS     c3f09fbe7<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbbcc67ab<>+0(SB), Y4, Y10
-	VMOVUPS     c3f09fbe7<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbbcc67ab<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     silua<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     siluk<>+0(SB), Y7, Y2
-	VPERMPS     silua<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     siluk<>+0(SB), Y9, Y3
-	VPERMPS     silua<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     siluk<>+0(SB), Y11, Y4
-	VPERMPS     silua<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     siluk<>+0(SB), Y13, Y5
-	VPERMPS     siluj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silui<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silui<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silui<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silui<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     siluh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silug<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silug<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silug<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silug<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     siluf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silue<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silue<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silue<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silue<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silud<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     silud<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     silud<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     silud<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     siluc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     siluc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     siluc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     siluc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     silub<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     silub<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     silub<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     silub<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VPMAXSD     Y6, Y7, Y6
-	VSUBPS      Y2, Y6, Y6
-	VMOVUPS     Y6, (CX)(BX*1)
+	VANDPS      c7fffffff<>+0(SB), Y6, Y6
+	VMINPS      Y6, Y0, Y6
+	VMOVUPS     c3f09fbe7<>+0(SB), Y7
+	VMOVAPS     Y1, Y8
+	VFMADD231PS cbbcc67ab<>+0(SB), Y2, Y7
+	VMOVUPS     c3f09fbe7<>+0(SB), Y9
+	VMOVAPS     Y1, Y10
+	VFMADD231PS cbbcc67ab<>+0(SB), Y3, Y9
+	VMOVUPS     c3f09fbe7<>+0(SB), Y11
+	VMOVAPS     Y1, Y12
+	VFMADD231PS cbbcc67ab<>+0(SB), Y4, Y11
+	VMOVUPS     c3f09fbe7<>+0(SB), Y13
+	VMOVAPS     Y1, Y14
+	VFMADD231PS cbbcc67ab<>+0(SB), Y5, Y13
+	VMOVUPS     c3f09fbe7<>+0(SB), Y15
+	VMOVAPS     Y1, Y16
+	VFMADD231PS cbbcc67ab<>+0(SB), Y6, Y15
+	VFMADD231PS Y7, Y2, Y8
+	VFMADD231PS Y9, Y3, Y10
+	VFMADD231PS Y11, Y4, Y12
+	VFMADD231PS Y13, Y5, Y14
+	VFMADD231PS Y15, Y6, Y16
+	VPERMPS     silua<>+0(SB), Y8, Y7
+	VSUBPS      Y7, Y2, Y7
+	VPERMPS     siluk<>+0(SB), Y8, Y2
+	VPERMPS     silua<>+0(SB), Y10, Y9
+	VSUBPS      Y9, Y3, Y9
+	VPERMPS     siluk<>+0(SB), Y10, Y3
+	VPERMPS     silua<>+0(SB), Y12, Y11
+	VSUBPS      Y11, Y4, Y11
+	VPERMPS     siluk<>+0(SB), Y12, Y4
+	VPERMPS     silua<>+0(SB), Y14, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     siluk<>+0(SB), Y14, Y5
+	VPERMPS     silua<>+0(SB), Y16, Y15
+	VSUBPS      Y15, Y6, Y15
+	VPERMPS     siluk<>+0(SB), Y16, Y6
+	VPERMPS     siluj<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     siluj<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     siluj<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     siluj<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     siluj<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     silui<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     silui<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     silui<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     silui<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     silui<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     siluh<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     siluh<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     siluh<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     siluh<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     siluh<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     silug<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     silug<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     silug<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     silug<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     silug<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     siluf<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     siluf<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     siluf<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     siluf<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     siluf<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     silue<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     silue<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     silue<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     silue<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     silue<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     silud<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     silud<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     silud<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     silud<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     silud<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     siluc<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     siluc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     siluc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     siluc<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     siluc<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     silub<>+0(SB), Y8, Y8
+	VFMADD213PS Y8, Y7, Y2
+	VPERMPS     silub<>+0(SB), Y10, Y7
+	VFMADD213PS Y7, Y9, Y3
+	VPERMPS     silub<>+0(SB), Y12, Y7
+	VFMADD213PS Y7, Y11, Y4
+	VPERMPS     silub<>+0(SB), Y14, Y7
+	VFMADD213PS Y7, Y13, Y5
+	VPERMPS     silub<>+0(SB), Y16, Y7
+	VFMADD213PS Y7, Y15, Y6
+	VMOVUPS     (DX)(BX*1), Y7
+	VXORPS      Y8, Y8, Y8
+	VPMAXSD     Y7, Y8, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVUPS     Y7, (CX)(BX*1)
 	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VPMAXSD     Y2, Y6, Y2
+	VXORPS      Y7, Y7, Y7
+	VPMAXSD     Y2, Y7, Y2
 	VSUBPS      Y3, Y2, Y2
 	VMOVUPS     Y2, 32(CX)(BX*1)
 	VMOVUPS     64(DX)(BX*1), Y2
@@ -9459,8 +7158,13 @@ page:
 	VPMAXSD     Y2, Y3, Y2
 	VSUBPS      Y5, Y2, Y2
 	VMOVUPS     Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
+	VMOVUPS     128(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y2, Y3, Y2
+	VSUBPS      Y6, Y2, Y2
+	VMOVUPS     Y2, 128(CX)(BX*1)
+	ADDQ        $0x000000a0, BX
+	SUBQ        $0x00000028, AX
 	JMP         several
 
 one:
@@ -10344,501 +8048,18 @@ end:
 // func avx2GELUTanh(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2GELUTanh(SB), NOSPLIT, $0-48
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	MOVQ         b+24(FP), BX
-	VMOVUPS      c40a00000<>+0(SB), Y0
-	VMOVUPS      c4b400000<>+0(SB), Y1
-	MOVQ         past+40(FP), SI
-	TESTQ        SI, SI
-	JZ           near
-	MOVQ         CX, SI
-	NEGQ         SI
-	ANDQ         $0x1f, SI
-	JZ           aligned
-	SHRQ         $0x02, SI
-	XORQ         DI, DI
-	LEAQ         lanes<>+32(SB), R8
-	MOVQ         SI, R9
-	SHLQ         $0x02, R9
-	SUBQ         R9, R8
-	VMOVUPS      (R8), Y2
-	VMASKMOVPS   (DX)(DI*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3f266666<>+0(SB), Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  c3e2dab9f<>+0(SB), Y4, Y5
-	VFMADD231PS  Y5, Y4, Y6
-	VPERMPS      geluTanha<>+0(SB), Y6, Y5
-	VSUBPS       Y5, Y4, Y5
-	VPERMPS      geluTanhk<>+0(SB), Y6, Y4
-	VPERMPS      geluTanhj<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhi<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhh<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhg<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhf<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhe<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhd<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhc<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      geluTanhb<>+0(SB), Y6, Y6
-	VFMADD213PS  Y6, Y5, Y4
-	VANDPS       c7fffffff<>+0(SB), Y3, Y5
-	VMOVUPS      c4131999a<>+0(SB), Y6
-	VMINPS       Y5, Y6, Y5
-	VMULPS       Y5, Y5, Y6
-	VMOVAPS      Y5, Y7
-	VFMSUB213PS  Y6, Y5, Y7
-	VMOVUPS      c41b2e92f<>+0(SB), Y8
-	VADDPS       Y8, Y6, Y9
-	VMAXPS       Y8, Y6, Y10
-	VMINPS       Y8, Y6, Y8
-	VSUBPS       Y10, Y9, Y10
-	VSUBPS       Y10, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VADDPS       c355d9ed8<>+0(SB), Y7, Y7
-	VMULPS       cbd922279<>+0(SB), Y5, Y6
-	VMOVAPS      Y5, Y8
-	VFMSUB132PS  cbd922279<>+0(SB), Y6, Y8
-	VFMADD231PS  cb124d8b5<>+0(SB), Y5, Y8
-	VMULPS       Y6, Y9, Y10
-	VMOVAPS      Y6, Y11
-	VFMSUB213PS  Y10, Y9, Y11
-	VFMADD231PS  Y6, Y7, Y11
-	VFMADD231PS  Y8, Y9, Y11
-	VMOVUPS      c4b4000fe<>+0(SB), Y6
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y10, Y6
-	VSUBPS       c4b4000fe<>+0(SB), Y6, Y7
-	VFMADD231PS  cbf317200<>+0(SB), Y7, Y10
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y7, Y11
-	VADDPS       Y11, Y10, Y10
-	VMULPS       Y10, Y10, Y7
-	VMOVUPS      c3ab520b6<>+0(SB), Y8
-	VMOVUPS      c3c091ce5<>+0(SB), Y9
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y10, Y9
-	VFMADD231PS  Y7, Y8, Y9
-	VMOVUPS      c3e2aaa49<>+0(SB), Y8
-	VFMADD213PS  c3efffffe<>+0(SB), Y10, Y8
-	VFMADD231PS  Y7, Y9, Y8
-	VFMADD213PS  Y10, Y7, Y8
-	VMAXPS       c4b400080<>+0(SB), Y6, Y9
-	VPSUBD       c0000007f<>+0(SB), Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VMOVAPS      Y9, Y7
-	VFMADD231PS  Y9, Y8, Y7
-	VMOVUPS      c3f800000<>+0(SB), Y10
-	VADDPS       Y10, Y7, Y9
-	VSUBPS       Y10, Y9, Y10
-	VSUBPS       Y10, Y7, Y10
-	VMOVUPS      c3fba7efa<>+0(SB), Y7
-	VFMADD231PS  cbf000000<>+0(SB), Y9, Y7
-	VMOVAPS      Y5, Y11
-	VFMADD231PS  Y5, Y8, Y11
-	VDIVPS       Y9, Y11, Y5
-	VFNMADD231PS Y9, Y5, Y11
-	VFNMADD231PS Y10, Y5, Y11
-	VFMADD231PS  Y7, Y11, Y5
-	VPSRLD       $0x01, Y6, Y7
-	VPSUBD       Y7, Y6, Y6
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VCMPPS       $0x01, cc0a00000<>+0(SB), Y3, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VPMAXSD      Y3, Y5, Y3
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(DI*1)
-	SUBQ         SI, AX
-	SHLQ         $0x02, SI
-	ADDQ         SI, CX
-	ADDQ         SI, DX
-	ADDQ         SI, BX
-
-aligned:
-	XORQ BX, BX
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, BX
-	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-
-pastpage:
-	VMOVUPS     (DX)(BX*1), Y2
-	VMOVUPS     32(DX)(BX*1), Y3
-	VMOVUPS     64(DX)(BX*1), Y4
-	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc0a00000<>+0(SB), Y6, Y6
-	VPCMPEQD    cc0a00000<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMINPS      Y2, Y0, Y2
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y4, Y4
-	VMINPS      Y4, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3f266666<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS c3e2dab9f<>+0(SB), Y2, Y6
-	VMOVUPS     c3f266666<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS c3e2dab9f<>+0(SB), Y3, Y8
-	VMOVUPS     c3f266666<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS c3e2dab9f<>+0(SB), Y4, Y10
-	VMOVUPS     c3f266666<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS c3e2dab9f<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     geluTanha<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     geluTanhk<>+0(SB), Y7, Y2
-	VPERMPS     geluTanha<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     geluTanhk<>+0(SB), Y9, Y3
-	VPERMPS     geluTanha<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     geluTanhk<>+0(SB), Y11, Y4
-	VPERMPS     geluTanha<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     geluTanhk<>+0(SB), Y13, Y5
-	VPERMPS     geluTanhj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhe<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhe<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhe<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhe<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     geluTanhb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     geluTanhb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     geluTanhb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VPMAXSD     Y6, Y7, Y6
-	VSUBPS      Y2, Y6, Y6
-	VMOVNTPS    Y6, (CX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VPMAXSD     Y2, Y6, Y2
-	VSUBPS      Y3, Y2, Y2
-	VMOVNTPS    Y2, 32(CX)(BX*1)
-	VMOVUPS     64(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y2, Y3, Y2
-	VSUBPS      Y4, Y2, Y2
-	VMOVNTPS    Y2, 64(CX)(BX*1)
-	VMOVUPS     96(DX)(BX*1), Y2
-	VXORPS      Y3, Y3, Y3
-	VPMAXSD     Y2, Y3, Y2
-	VSUBPS      Y5, Y2, Y2
-	VMOVNTPS    Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ         AX, $0x08
-	JLT          pastpart
-	VMOVUPS      (DX)(BX*1), Y2
-	VANDPS       c7fffffff<>+0(SB), Y2, Y3
-	VMINPS       Y3, Y0, Y3
-	VMOVUPS      c3f266666<>+0(SB), Y4
-	VMOVAPS      Y1, Y5
-	VFMADD231PS  c3e2dab9f<>+0(SB), Y3, Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VPERMPS      geluTanha<>+0(SB), Y5, Y4
-	VSUBPS       Y4, Y3, Y4
-	VPERMPS      geluTanhk<>+0(SB), Y5, Y3
-	VPERMPS      geluTanhj<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhi<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhh<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhg<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhf<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhe<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhd<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhc<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      geluTanhb<>+0(SB), Y5, Y5
-	VFMADD213PS  Y5, Y4, Y3
-	VANDPS       c7fffffff<>+0(SB), Y2, Y4
-	VMOVUPS      c4131999a<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
-	VMULPS       Y4, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFMSUB213PS  Y5, Y4, Y6
-	VMOVUPS      c41b2e92f<>+0(SB), Y7
-	VADDPS       Y7, Y5, Y8
-	VMAXPS       Y7, Y5, Y9
-	VMINPS       Y7, Y5, Y7
-	VSUBPS       Y9, Y8, Y9
-	VSUBPS       Y9, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VADDPS       c355d9ed8<>+0(SB), Y6, Y6
-	VMULPS       cbd922279<>+0(SB), Y4, Y5
-	VMOVAPS      Y4, Y7
-	VFMSUB132PS  cbd922279<>+0(SB), Y5, Y7
-	VFMADD231PS  cb124d8b5<>+0(SB), Y4, Y7
-	VMULPS       Y5, Y8, Y9
-	VMOVAPS      Y5, Y10
-	VFMSUB213PS  Y9, Y8, Y10
-	VFMADD231PS  Y5, Y6, Y10
-	VFMADD231PS  Y7, Y8, Y10
-	VMOVUPS      c4b4000fe<>+0(SB), Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y9, Y5
-	VSUBPS       c4b4000fe<>+0(SB), Y5, Y6
-	VFMADD231PS  cbf317200<>+0(SB), Y6, Y9
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y6, Y10
-	VADDPS       Y10, Y9, Y9
-	VMULPS       Y9, Y9, Y6
-	VMOVUPS      c3ab520b6<>+0(SB), Y7
-	VMOVUPS      c3c091ce5<>+0(SB), Y8
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y9, Y8
-	VFMADD231PS  Y6, Y7, Y8
-	VMOVUPS      c3e2aaa49<>+0(SB), Y7
-	VFMADD213PS  c3efffffe<>+0(SB), Y9, Y7
-	VFMADD231PS  Y6, Y8, Y7
-	VFMADD213PS  Y9, Y6, Y7
-	VMAXPS       c4b400080<>+0(SB), Y5, Y8
-	VPSUBD       c0000007f<>+0(SB), Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VMOVAPS      Y8, Y6
-	VFMADD231PS  Y8, Y7, Y6
-	VMOVUPS      c3f800000<>+0(SB), Y9
-	VADDPS       Y9, Y6, Y8
-	VSUBPS       Y9, Y8, Y9
-	VSUBPS       Y9, Y6, Y9
-	VMOVUPS      c3fba7efa<>+0(SB), Y6
-	VFMADD231PS  cbf000000<>+0(SB), Y8, Y6
-	VMOVAPS      Y4, Y10
-	VFMADD231PS  Y4, Y7, Y10
-	VDIVPS       Y8, Y10, Y4
-	VFNMADD231PS Y8, Y4, Y10
-	VFNMADD231PS Y9, Y4, Y10
-	VFMADD231PS  Y6, Y10, Y4
-	VPSRLD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VCMPPS       $0x01, cc0a00000<>+0(SB), Y2, Y5
-	VBLENDVPS    Y5, Y4, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VPMAXSD      Y2, Y4, Y2
-	VSUBPS       Y3, Y2, Y2
-	VMOVNTPS     Y2, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          pastseveral
-
-pastpart:
-	TESTQ        AX, AX
-	JZ           pastend
-	LEAQ         lanes<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVUPS      (SI), Y2
-	VMASKMOVPS   (DX)(BX*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3f266666<>+0(SB), Y0
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  c3e2dab9f<>+0(SB), Y4, Y0
-	VFMADD231PS  Y0, Y4, Y1
-	VPERMPS      geluTanha<>+0(SB), Y1, Y0
-	VSUBPS       Y0, Y4, Y0
-	VPERMPS      geluTanhk<>+0(SB), Y1, Y4
-	VPERMPS      geluTanhj<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhi<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhh<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhg<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhf<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhe<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhd<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhc<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      geluTanhb<>+0(SB), Y1, Y1
-	VFMADD213PS  Y1, Y0, Y4
-	VANDPS       c7fffffff<>+0(SB), Y3, Y0
-	VMOVUPS      c4131999a<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       Y0, Y0, Y1
-	VMOVAPS      Y0, Y5
-	VFMSUB213PS  Y1, Y0, Y5
-	VMOVUPS      c41b2e92f<>+0(SB), Y6
-	VADDPS       Y6, Y1, Y7
-	VMAXPS       Y6, Y1, Y8
-	VMINPS       Y6, Y1, Y6
-	VSUBPS       Y8, Y7, Y8
-	VSUBPS       Y8, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VADDPS       c355d9ed8<>+0(SB), Y5, Y5
-	VMULPS       cbd922279<>+0(SB), Y0, Y1
-	VMOVAPS      Y0, Y6
-	VFMSUB132PS  cbd922279<>+0(SB), Y1, Y6
-	VFMADD231PS  cb124d8b5<>+0(SB), Y0, Y6
-	VMULPS       Y1, Y7, Y8
-	VMOVAPS      Y1, Y9
-	VFMSUB213PS  Y8, Y7, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VFMADD231PS  Y6, Y7, Y9
-	VMOVUPS      c4b4000fe<>+0(SB), Y1
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y8, Y1
-	VSUBPS       c4b4000fe<>+0(SB), Y1, Y5
-	VFMADD231PS  cbf317200<>+0(SB), Y5, Y8
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y5, Y9
-	VADDPS       Y9, Y8, Y8
-	VMULPS       Y8, Y8, Y5
-	VMOVUPS      c3ab520b6<>+0(SB), Y6
-	VMOVUPS      c3c091ce5<>+0(SB), Y7
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y8, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VMOVUPS      c3e2aaa49<>+0(SB), Y6
-	VFMADD213PS  c3efffffe<>+0(SB), Y8, Y6
-	VFMADD231PS  Y5, Y7, Y6
-	VFMADD213PS  Y8, Y5, Y6
-	VMAXPS       c4b400080<>+0(SB), Y1, Y7
-	VPSUBD       c0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMOVAPS      Y7, Y5
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y8
-	VADDPS       Y8, Y5, Y7
-	VSUBPS       Y8, Y7, Y8
-	VSUBPS       Y8, Y5, Y8
-	VMOVUPS      c3fba7efa<>+0(SB), Y5
-	VFMADD231PS  cbf000000<>+0(SB), Y7, Y5
-	VMOVAPS      Y0, Y9
-	VFMADD231PS  Y0, Y6, Y9
-	VDIVPS       Y7, Y9, Y0
-	VFNMADD231PS Y7, Y0, Y9
-	VFNMADD231PS Y8, Y0, Y9
-	VFMADD231PS  Y5, Y9, Y0
-	VPSRLD       $0x01, Y1, Y5
-	VPSUBD       Y5, Y1, Y1
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x01, cc0a00000<>+0(SB), Y3, Y1
-	VBLENDVPS    Y1, Y0, Y4, Y4
-	VXORPS       Y0, Y0, Y0
-	VPMAXSD      Y3, Y0, Y3
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(BX*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ BX, BX
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c40a00000<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
+	XORQ    BX, BX
 
 several:
-	CMPQ       AX, $0x00000020
+	CMPQ       AX, $0x00000028
 	JLT        one
-	TESTQ      $0x00000fff, BX
+	TESTQ      $0x00000f00, BX
 	JNZ        page
 	LEAQ       63488(CX)(BX*1), SI
 	ANDQ       $-4096, SI
@@ -10852,12 +8073,14 @@ page:
 	VMOVUPS     32(DX)(BX*1), Y3
 	VMOVUPS     64(DX)(BX*1), Y4
 	VMOVUPS     96(DX)(BX*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc0a00000<>+0(SB), Y6, Y6
-	VPCMPEQD    cc0a00000<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
+	VMOVUPS     128(DX)(BX*1), Y6
+	VPMAXUD     Y2, Y3, Y7
+	VPMAXUD     Y7, Y4, Y7
+	VPMAXUD     Y7, Y5, Y7
+	VPMAXUD     Y7, Y6, Y7
+	VPMAXUD     cc0a00000<>+0(SB), Y7, Y7
+	VPCMPEQD    cc0a00000<>+0(SB), Y7, Y7
+	VMOVMSKPS   Y7, SI
 	CMPL        SI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
@@ -10868,114 +8091,141 @@ page:
 	VMINPS      Y4, Y0, Y4
 	VANDPS      c7fffffff<>+0(SB), Y5, Y5
 	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3f266666<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS c3e2dab9f<>+0(SB), Y2, Y6
-	VMOVUPS     c3f266666<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS c3e2dab9f<>+0(SB), Y3, Y8
-	VMOVUPS     c3f266666<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS c3e2dab9f<>+0(SB), Y4, Y10
-	VMOVUPS     c3f266666<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS c3e2dab9f<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     geluTanha<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     geluTanhk<>+0(SB), Y7, Y2
-	VPERMPS     geluTanha<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     geluTanhk<>+0(SB), Y9, Y3
-	VPERMPS     geluTanha<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     geluTanhk<>+0(SB), Y11, Y4
-	VPERMPS     geluTanha<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     geluTanhk<>+0(SB), Y13, Y5
-	VPERMPS     geluTanhj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhe<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhe<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhe<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhe<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     geluTanhc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     geluTanhc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     geluTanhc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     geluTanhb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     geluTanhb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     geluTanhb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     geluTanhb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(BX*1), Y6
-	VXORPS      Y7, Y7, Y7
-	VPMAXSD     Y6, Y7, Y6
-	VSUBPS      Y2, Y6, Y6
-	VMOVUPS     Y6, (CX)(BX*1)
+	VANDPS      c7fffffff<>+0(SB), Y6, Y6
+	VMINPS      Y6, Y0, Y6
+	VMOVUPS     c3f266666<>+0(SB), Y7
+	VMOVAPS     Y1, Y8
+	VFMADD231PS c3e2dab9f<>+0(SB), Y2, Y7
+	VMOVUPS     c3f266666<>+0(SB), Y9
+	VMOVAPS     Y1, Y10
+	VFMADD231PS c3e2dab9f<>+0(SB), Y3, Y9
+	VMOVUPS     c3f266666<>+0(SB), Y11
+	VMOVAPS     Y1, Y12
+	VFMADD231PS c3e2dab9f<>+0(SB), Y4, Y11
+	VMOVUPS     c3f266666<>+0(SB), Y13
+	VMOVAPS     Y1, Y14
+	VFMADD231PS c3e2dab9f<>+0(SB), Y5, Y13
+	VMOVUPS     c3f266666<>+0(SB), Y15
+	VMOVAPS     Y1, Y16
+	VFMADD231PS c3e2dab9f<>+0(SB), Y6, Y15
+	VFMADD231PS Y7, Y2, Y8
+	VFMADD231PS Y9, Y3, Y10
+	VFMADD231PS Y11, Y4, Y12
+	VFMADD231PS Y13, Y5, Y14
+	VFMADD231PS Y15, Y6, Y16
+	VPERMPS     geluTanha<>+0(SB), Y8, Y7
+	VSUBPS      Y7, Y2, Y7
+	VPERMPS     geluTanhk<>+0(SB), Y8, Y2
+	VPERMPS     geluTanha<>+0(SB), Y10, Y9
+	VSUBPS      Y9, Y3, Y9
+	VPERMPS     geluTanhk<>+0(SB), Y10, Y3
+	VPERMPS     geluTanha<>+0(SB), Y12, Y11
+	VSUBPS      Y11, Y4, Y11
+	VPERMPS     geluTanhk<>+0(SB), Y12, Y4
+	VPERMPS     geluTanha<>+0(SB), Y14, Y13
+	VSUBPS      Y13, Y5, Y13
+	VPERMPS     geluTanhk<>+0(SB), Y14, Y5
+	VPERMPS     geluTanha<>+0(SB), Y16, Y15
+	VSUBPS      Y15, Y6, Y15
+	VPERMPS     geluTanhk<>+0(SB), Y16, Y6
+	VPERMPS     geluTanhj<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhj<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhj<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhj<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhj<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhi<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhi<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhi<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhi<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhi<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhh<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhh<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhh<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhh<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhh<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhg<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhg<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhg<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhg<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhg<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhf<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhf<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhf<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhf<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhf<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhe<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhe<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhe<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhe<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhe<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhd<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhd<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhd<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhd<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhd<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhc<>+0(SB), Y8, Y17
+	VFMADD213PS Y17, Y7, Y2
+	VPERMPS     geluTanhc<>+0(SB), Y10, Y17
+	VFMADD213PS Y17, Y9, Y3
+	VPERMPS     geluTanhc<>+0(SB), Y12, Y17
+	VFMADD213PS Y17, Y11, Y4
+	VPERMPS     geluTanhc<>+0(SB), Y14, Y17
+	VFMADD213PS Y17, Y13, Y5
+	VPERMPS     geluTanhc<>+0(SB), Y16, Y17
+	VFMADD213PS Y17, Y15, Y6
+	VPERMPS     geluTanhb<>+0(SB), Y8, Y8
+	VFMADD213PS Y8, Y7, Y2
+	VPERMPS     geluTanhb<>+0(SB), Y10, Y7
+	VFMADD213PS Y7, Y9, Y3
+	VPERMPS     geluTanhb<>+0(SB), Y12, Y7
+	VFMADD213PS Y7, Y11, Y4
+	VPERMPS     geluTanhb<>+0(SB), Y14, Y7
+	VFMADD213PS Y7, Y13, Y5
+	VPERMPS     geluTanhb<>+0(SB), Y16, Y7
+	VFMADD213PS Y7, Y15, Y6
+	VMOVUPS     (DX)(BX*1), Y7
+	VXORPS      Y8, Y8, Y8
+	VPMAXSD     Y7, Y8, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVUPS     Y7, (CX)(BX*1)
 	VMOVUPS     32(DX)(BX*1), Y2
-	VXORPS      Y6, Y6, Y6
-	VPMAXSD     Y2, Y6, Y2
+	VXORPS      Y7, Y7, Y7
+	VPMAXSD     Y2, Y7, Y2
 	VSUBPS      Y3, Y2, Y2
 	VMOVUPS     Y2, 32(CX)(BX*1)
 	VMOVUPS     64(DX)(BX*1), Y2
@@ -10988,8 +8238,13 @@ page:
 	VPMAXSD     Y2, Y3, Y2
 	VSUBPS      Y5, Y2, Y2
 	VMOVUPS     Y2, 96(CX)(BX*1)
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
+	VMOVUPS     128(DX)(BX*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VPMAXSD     Y2, Y3, Y2
+	VSUBPS      Y6, Y2, Y2
+	VMOVUPS     Y2, 128(CX)(BX*1)
+	ADDQ        $0x000000a0, BX
+	SUBQ        $0x00000028, AX
 	JMP         several
 
 one:
@@ -11329,6 +8584,24 @@ DATA c40a00000<>+56(SB)/4, $0x40a00000
 DATA c40a00000<>+60(SB)/4, $0x40a00000
 GLOBL c40a00000<>(SB), RODATA|NOPTR, $64
 
+DATA cc0a00000<>+0(SB)/4, $0xc0a00000
+DATA cc0a00000<>+4(SB)/4, $0xc0a00000
+DATA cc0a00000<>+8(SB)/4, $0xc0a00000
+DATA cc0a00000<>+12(SB)/4, $0xc0a00000
+DATA cc0a00000<>+16(SB)/4, $0xc0a00000
+DATA cc0a00000<>+20(SB)/4, $0xc0a00000
+DATA cc0a00000<>+24(SB)/4, $0xc0a00000
+DATA cc0a00000<>+28(SB)/4, $0xc0a00000
+DATA cc0a00000<>+32(SB)/4, $0xc0a00000
+DATA cc0a00000<>+36(SB)/4, $0xc0a00000
+DATA cc0a00000<>+40(SB)/4, $0xc0a00000
+DATA cc0a00000<>+44(SB)/4, $0xc0a00000
+DATA cc0a00000<>+48(SB)/4, $0xc0a00000
+DATA cc0a00000<>+52(SB)/4, $0xc0a00000
+DATA cc0a00000<>+56(SB)/4, $0xc0a00000
+DATA cc0a00000<>+60(SB)/4, $0xc0a00000
+GLOBL cc0a00000<>(SB), RODATA|NOPTR, $64
+
 DATA c3f266666<>+0(SB)/4, $0x3f266666
 DATA c3f266666<>+4(SB)/4, $0x3f266666
 DATA c3f266666<>+8(SB)/4, $0x3f266666
@@ -11454,24 +8727,6 @@ DATA cb124d8b5<>+52(SB)/4, $0xb124d8b5
 DATA cb124d8b5<>+56(SB)/4, $0xb124d8b5
 DATA cb124d8b5<>+60(SB)/4, $0xb124d8b5
 GLOBL cb124d8b5<>(SB), RODATA|NOPTR, $64
-
-DATA cc0a00000<>+0(SB)/4, $0xc0a00000
-DATA cc0a00000<>+4(SB)/4, $0xc0a00000
-DATA cc0a00000<>+8(SB)/4, $0xc0a00000
-DATA cc0a00000<>+12(SB)/4, $0xc0a00000
-DATA cc0a00000<>+16(SB)/4, $0xc0a00000
-DATA cc0a00000<>+20(SB)/4, $0xc0a00000
-DATA cc0a00000<>+24(SB)/4, $0xc0a00000
-DATA cc0a00000<>+28(SB)/4, $0xc0a00000
-DATA cc0a00000<>+32(SB)/4, $0xc0a00000
-DATA cc0a00000<>+36(SB)/4, $0xc0a00000
-DATA cc0a00000<>+40(SB)/4, $0xc0a00000
-DATA cc0a00000<>+44(SB)/4, $0xc0a00000
-DATA cc0a00000<>+48(SB)/4, $0xc0a00000
-DATA cc0a00000<>+52(SB)/4, $0xc0a00000
-DATA cc0a00000<>+56(SB)/4, $0xc0a00000
-DATA cc0a00000<>+60(SB)/4, $0xc0a00000
-GLOBL cc0a00000<>(SB), RODATA|NOPTR, $64
 
 // func avx2GELUTanhBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -12207,434 +9462,18 @@ end:
 // func avx2SoftplusBack(n int, dst *float32, a *float32, b *float32, s float32, past int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·avx2SoftplusBack(SB), NOSPLIT, $0-48
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	MOVQ         b+24(FP), BX
-	VMOVUPS      c418b3333<>+0(SB), Y0
-	VMOVUPS      c4b400000<>+0(SB), Y1
-	MOVQ         past+40(FP), SI
-	TESTQ        SI, SI
-	JZ           near
-	MOVQ         CX, SI
-	NEGQ         SI
-	ANDQ         $0x1f, SI
-	JZ           aligned
-	SHRQ         $0x02, SI
-	XORQ         DI, DI
-	LEAQ         lanes<>+32(SB), R8
-	MOVQ         SI, R9
-	SHLQ         $0x02, R9
-	SUBQ         R9, R8
-	VMOVUPS      (R8), Y2
-	VMASKMOVPS   (DX)(DI*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3ef2b021<>+0(SB), Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  cbb23fdd4<>+0(SB), Y4, Y5
-	VFMADD231PS  Y5, Y4, Y6
-	VPERMPS      sigmoida<>+0(SB), Y6, Y5
-	VSUBPS       Y5, Y4, Y5
-	VPERMPS      sigmoidk<>+0(SB), Y6, Y4
-	VPERMPS      sigmoidj<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidi<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidh<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidg<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidf<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoide<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidd<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidc<>+0(SB), Y6, Y7
-	VFMADD213PS  Y7, Y5, Y4
-	VPERMPS      sigmoidb<>+0(SB), Y6, Y6
-	VFMADD213PS  Y6, Y5, Y4
-	VORPS        c80000000<>+0(SB), Y3, Y5
-	VMOVUPS      cc2d10000<>+0(SB), Y6
-	VMAXPS       Y5, Y6, Y5
-	VMOVUPS      c4b4000fe<>+0(SB), Y6
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
-	VSUBPS       c4b4000fe<>+0(SB), Y6, Y7
-	VFMADD231PS  cbf317200<>+0(SB), Y7, Y5
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y7, Y5
-	VMOVUPS      c3ab520b6<>+0(SB), Y7
-	VFMADD213PS  c3c091ce5<>+0(SB), Y5, Y7
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y5, Y7
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y5, Y7
-	VFMADD213PS  c3efffffe<>+0(SB), Y5, Y7
-	VFMADD213PS  c3f800000<>+0(SB), Y5, Y7
-	VFMADD213PS  c3f800000<>+0(SB), Y5, Y7
-	VMOVAPS      Y7, Y5
-	VPSRLD       $0x01, Y6, Y7
-	VPSUBD       Y7, Y6, Y6
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y7
-	VADDPS       Y7, Y5, Y6
-	VBLENDVPS    Y3, Y5, Y7, Y8
-	VDIVPS       Y6, Y8, Y9
-	VSUBPS       Y7, Y6, Y7
-	VSUBPS       Y7, Y5, Y5
-	VFNMADD231PS Y6, Y9, Y8
-	VFNMADD231PS Y5, Y9, Y8
-	VMOVUPS      c3fba7efa<>+0(SB), Y5
-	VFMADD231PS  cbf000000<>+0(SB), Y6, Y5
-	VFMADD231PS  Y5, Y8, Y9
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y3, Y5
-	VBLENDVPS    Y5, Y9, Y4, Y4
-	VMASKMOVPS   (BX)(DI*1), Y2, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y6
-	VSUBPS       Y4, Y6, Y6
-	VBLENDVPS    Y3, Y4, Y6, Y3
-	VMULPS       Y5, Y3, Y3
-	VMASKMOVPS   Y3, Y2, (CX)(DI*1)
-	SUBQ         SI, AX
-	SHLQ         $0x02, SI
-	ADDQ         SI, CX
-	ADDQ         SI, DX
-	ADDQ         SI, BX
-
-aligned:
-	XORQ SI, SI
-
-pastseveral:
-	CMPQ       AX, $0x00000020
-	JLT        pastone
-	TESTQ      $0x00000fff, SI
-	JNZ        pastpage
-	LEAQ       63488(DX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(BX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-
-pastpage:
-	VMOVUPS     (DX)(SI*1), Y2
-	VMOVUPS     32(DX)(SI*1), Y3
-	VMOVUPS     64(DX)(SI*1), Y4
-	VMOVUPS     96(DX)(SI*1), Y5
-	VPMAXUD     Y2, Y3, Y6
-	VPMAXUD     Y6, Y4, Y6
-	VPMAXUD     Y6, Y5, Y6
-	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
-	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, DI
-	CMPL        DI, $0xff
-	JNE         pastone
-	VANDPS      c7fffffff<>+0(SB), Y2, Y2
-	VMINPS      Y2, Y0, Y2
-	VANDPS      c7fffffff<>+0(SB), Y3, Y3
-	VMINPS      Y3, Y0, Y3
-	VANDPS      c7fffffff<>+0(SB), Y4, Y4
-	VMINPS      Y4, Y0, Y4
-	VANDPS      c7fffffff<>+0(SB), Y5, Y5
-	VMINPS      Y5, Y0, Y5
-	VMOVUPS     c3ef2b021<>+0(SB), Y6
-	VMOVAPS     Y1, Y7
-	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y6
-	VMOVUPS     c3ef2b021<>+0(SB), Y8
-	VMOVAPS     Y1, Y9
-	VFMADD231PS cbb23fdd4<>+0(SB), Y3, Y8
-	VMOVUPS     c3ef2b021<>+0(SB), Y10
-	VMOVAPS     Y1, Y11
-	VFMADD231PS cbb23fdd4<>+0(SB), Y4, Y10
-	VMOVUPS     c3ef2b021<>+0(SB), Y12
-	VMOVAPS     Y1, Y13
-	VFMADD231PS cbb23fdd4<>+0(SB), Y5, Y12
-	VFMADD231PS Y6, Y2, Y7
-	VFMADD231PS Y8, Y3, Y9
-	VFMADD231PS Y10, Y4, Y11
-	VFMADD231PS Y12, Y5, Y13
-	VPERMPS     sigmoida<>+0(SB), Y7, Y6
-	VSUBPS      Y6, Y2, Y6
-	VPERMPS     sigmoidk<>+0(SB), Y7, Y2
-	VPERMPS     sigmoida<>+0(SB), Y9, Y8
-	VSUBPS      Y8, Y3, Y8
-	VPERMPS     sigmoidk<>+0(SB), Y9, Y3
-	VPERMPS     sigmoida<>+0(SB), Y11, Y10
-	VSUBPS      Y10, Y4, Y10
-	VPERMPS     sigmoidk<>+0(SB), Y11, Y4
-	VPERMPS     sigmoida<>+0(SB), Y13, Y12
-	VSUBPS      Y12, Y5, Y12
-	VPERMPS     sigmoidk<>+0(SB), Y13, Y5
-	VPERMPS     sigmoidj<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidj<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidj<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidj<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidi<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidi<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidi<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidi<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidh<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidh<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidh<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidh<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidg<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidg<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidg<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidg<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidf<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidf<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidf<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidf<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoide<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoide<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoide<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoide<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidd<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidd<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidd<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidd<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidc<>+0(SB), Y7, Y14
-	VFMADD213PS Y14, Y6, Y2
-	VPERMPS     sigmoidc<>+0(SB), Y9, Y14
-	VFMADD213PS Y14, Y8, Y3
-	VPERMPS     sigmoidc<>+0(SB), Y11, Y14
-	VFMADD213PS Y14, Y10, Y4
-	VPERMPS     sigmoidc<>+0(SB), Y13, Y14
-	VFMADD213PS Y14, Y12, Y5
-	VPERMPS     sigmoidb<>+0(SB), Y7, Y7
-	VFMADD213PS Y7, Y6, Y2
-	VPERMPS     sigmoidb<>+0(SB), Y9, Y6
-	VFMADD213PS Y6, Y8, Y3
-	VPERMPS     sigmoidb<>+0(SB), Y11, Y6
-	VFMADD213PS Y6, Y10, Y4
-	VPERMPS     sigmoidb<>+0(SB), Y13, Y6
-	VFMADD213PS Y6, Y12, Y5
-	VMOVUPS     (DX)(SI*1), Y6
-	VMOVUPS     (BX)(SI*1), Y7
-	VMOVUPS     c3f800000<>+0(SB), Y8
-	VSUBPS      Y2, Y8, Y8
-	VBLENDVPS   Y6, Y2, Y8, Y2
-	VMULPS      Y7, Y2, Y2
-	VMOVNTPS    Y2, (CX)(SI*1)
-	VMOVUPS     32(DX)(SI*1), Y2
-	VMOVUPS     32(BX)(SI*1), Y6
-	VMOVUPS     c3f800000<>+0(SB), Y7
-	VSUBPS      Y3, Y7, Y7
-	VBLENDVPS   Y2, Y3, Y7, Y2
-	VMULPS      Y6, Y2, Y2
-	VMOVNTPS    Y2, 32(CX)(SI*1)
-	VMOVUPS     64(DX)(SI*1), Y2
-	VMOVUPS     64(BX)(SI*1), Y3
-	VMOVUPS     c3f800000<>+0(SB), Y6
-	VSUBPS      Y4, Y6, Y6
-	VBLENDVPS   Y2, Y4, Y6, Y2
-	VMULPS      Y3, Y2, Y2
-	VMOVNTPS    Y2, 64(CX)(SI*1)
-	VMOVUPS     96(DX)(SI*1), Y2
-	VMOVUPS     96(BX)(SI*1), Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VSUBPS      Y5, Y4, Y4
-	VBLENDVPS   Y2, Y5, Y4, Y2
-	VMULPS      Y3, Y2, Y2
-	VMOVNTPS    Y2, 96(CX)(SI*1)
-	ADDQ        $0x00000080, SI
-	SUBQ        $0x00000020, AX
-	JMP         pastseveral
-
-pastone:
-	CMPQ         AX, $0x08
-	JLT          pastpart
-	VMOVUPS      (DX)(SI*1), Y2
-	VANDPS       c7fffffff<>+0(SB), Y2, Y3
-	VMINPS       Y3, Y0, Y3
-	VMOVUPS      c3ef2b021<>+0(SB), Y4
-	VMOVAPS      Y1, Y5
-	VFMADD231PS  cbb23fdd4<>+0(SB), Y3, Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VPERMPS      sigmoida<>+0(SB), Y5, Y4
-	VSUBPS       Y4, Y3, Y4
-	VPERMPS      sigmoidk<>+0(SB), Y5, Y3
-	VPERMPS      sigmoidj<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidi<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidh<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidg<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidf<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoide<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidd<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidc<>+0(SB), Y5, Y6
-	VFMADD213PS  Y6, Y4, Y3
-	VPERMPS      sigmoidb<>+0(SB), Y5, Y5
-	VFMADD213PS  Y5, Y4, Y3
-	VORPS        c80000000<>+0(SB), Y2, Y4
-	VMOVUPS      cc2d10000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      c4b4000fe<>+0(SB), Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       c4b4000fe<>+0(SB), Y5, Y6
-	VFMADD231PS  cbf317200<>+0(SB), Y6, Y4
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y6, Y4
-	VMOVUPS      c3ab520b6<>+0(SB), Y6
-	VFMADD213PS  c3c091ce5<>+0(SB), Y4, Y6
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y4, Y6
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y4, Y6
-	VFMADD213PS  c3efffffe<>+0(SB), Y4, Y6
-	VFMADD213PS  c3f800000<>+0(SB), Y4, Y6
-	VFMADD213PS  c3f800000<>+0(SB), Y4, Y6
-	VMOVAPS      Y6, Y4
-	VPSRLD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y6
-	VADDPS       Y6, Y4, Y5
-	VBLENDVPS    Y2, Y4, Y6, Y7
-	VDIVPS       Y5, Y7, Y8
-	VSUBPS       Y6, Y5, Y6
-	VSUBPS       Y6, Y4, Y4
-	VFNMADD231PS Y5, Y8, Y7
-	VFNMADD231PS Y4, Y8, Y7
-	VMOVUPS      c3fba7efa<>+0(SB), Y4
-	VFMADD231PS  cbf000000<>+0(SB), Y5, Y4
-	VFMADD231PS  Y4, Y7, Y8
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y2, Y4
-	VBLENDVPS    Y4, Y8, Y3, Y3
-	VMOVUPS      (BX)(SI*1), Y4
-	VMOVUPS      c3f800000<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VBLENDVPS    Y2, Y3, Y5, Y2
-	VMULPS       Y4, Y2, Y2
-	VMOVNTPS     Y2, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          pastseveral
-
-pastpart:
-	TESTQ        AX, AX
-	JZ           pastend
-	LEAQ         lanes<>+32(SB), DI
-	SHLQ         $0x02, AX
-	SUBQ         AX, DI
-	VMOVUPS      (DI), Y2
-	VMASKMOVPS   (DX)(SI*1), Y2, Y3
-	VANDPS       c7fffffff<>+0(SB), Y3, Y4
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      c3ef2b021<>+0(SB), Y0
-	VMOVAPS      Y1, Y1
-	VFMADD231PS  cbb23fdd4<>+0(SB), Y4, Y0
-	VFMADD231PS  Y0, Y4, Y1
-	VPERMPS      sigmoida<>+0(SB), Y1, Y0
-	VSUBPS       Y0, Y4, Y0
-	VPERMPS      sigmoidk<>+0(SB), Y1, Y4
-	VPERMPS      sigmoidj<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidi<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidh<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidg<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidf<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoide<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidd<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidc<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y0, Y4
-	VPERMPS      sigmoidb<>+0(SB), Y1, Y1
-	VFMADD213PS  Y1, Y0, Y4
-	VORPS        c80000000<>+0(SB), Y3, Y0
-	VMOVUPS      cc2d10000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMOVUPS      c4b4000fe<>+0(SB), Y1
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y1
-	VSUBPS       c4b4000fe<>+0(SB), Y1, Y5
-	VFMADD231PS  cbf317200<>+0(SB), Y5, Y0
-	VFMADD231PS  cb5bfbe8e<>+0(SB), Y5, Y0
-	VMOVUPS      c3ab520b6<>+0(SB), Y5
-	VFMADD213PS  c3c091ce5<>+0(SB), Y0, Y5
-	VFMADD213PS  c3d2aac5e<>+0(SB), Y0, Y5
-	VFMADD213PS  c3e2aaa49<>+0(SB), Y0, Y5
-	VFMADD213PS  c3efffffe<>+0(SB), Y0, Y5
-	VFMADD213PS  c3f800000<>+0(SB), Y0, Y5
-	VFMADD213PS  c3f800000<>+0(SB), Y0, Y5
-	VMOVAPS      Y5, Y0
-	VPSRLD       $0x01, Y1, Y5
-	VPSUBD       Y5, Y1, Y1
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y5
-	VADDPS       Y5, Y0, Y1
-	VBLENDVPS    Y3, Y0, Y5, Y6
-	VDIVPS       Y1, Y6, Y7
-	VSUBPS       Y5, Y1, Y5
-	VSUBPS       Y5, Y0, Y0
-	VFNMADD231PS Y1, Y7, Y6
-	VFNMADD231PS Y0, Y7, Y6
-	VMOVUPS      c3fba7efa<>+0(SB), Y0
-	VFMADD231PS  cbf000000<>+0(SB), Y1, Y0
-	VFMADD231PS  Y0, Y6, Y7
-	VCMPPS       $0x01, cc18b3333<>+0(SB), Y3, Y0
-	VBLENDVPS    Y0, Y7, Y4, Y4
-	VMASKMOVPS   (BX)(SI*1), Y2, Y0
-	VMOVUPS      c3f800000<>+0(SB), Y1
-	VSUBPS       Y4, Y1, Y1
-	VBLENDVPS    Y3, Y4, Y1, Y1
-	VMULPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, (CX)(SI*1)
-
-pastend:
-	SFENCE
-	VZEROUPPER
-	RET
-
-near:
-	XORQ SI, SI
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), BX
+	VMOVUPS c418b3333<>+0(SB), Y0
+	VMOVUPS c4b400000<>+0(SB), Y1
+	XORQ    SI, SI
 
 several:
 	CMPQ       AX, $0x00000020
 	JLT        one
-	TESTQ      $0x00000fff, SI
+	TESTQ      $0x00000f80, SI
 	JNZ        page
 	LEAQ       63488(CX)(SI*1), DI
 	ANDQ       $-4096, DI
@@ -12970,7 +9809,7 @@ TEXT ·avx2SoftplusBackAdd(SB), NOSPLIT, $0-48
 several:
 	CMPQ       AX, $0x00000020
 	JLT        one
-	TESTQ      $0x00000fff, SI
+	TESTQ      $0x00000f80, SI
 	JNZ        page
 	LEAQ       63488(CX)(SI*1), DI
 	ANDQ       $-4096, DI

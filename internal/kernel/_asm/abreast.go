@@ -55,6 +55,7 @@ type quick struct {
 	bound   float32 // of the sizes of a's numbers, or, if it is negative, of those below 0, the least; 0 for none
 	from    float32 // with a bound: a's numbers are positive ones from here on
 	body    func(c *loopCode, x Register, p place)
+	past    bool // little enough is computed for stores past the caches to pay
 }
 
 // run writes the quick form for the vectors at a place, and a jump for when one of their numbers is not within the bound, or NaN.

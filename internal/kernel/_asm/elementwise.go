@@ -57,7 +57,7 @@ func (t *target) eachQuick(name string, c *loopCode, slices []Register, q *quick
 	Label(name + "several")
 	CMPQ(c.n, U32(q.vectors*t.lanes))
 	JLT(LabelRef(name + "one"))
-	place{t, at, 0, nil}.foresee(name+"page", slices...)
+	place{t, at, 0, nil}.foreseeBy(q.vectors*t.bytes(), name+"page", slices...)
 	q.run(c, at, name+"one")
 	ADDQ(U32(q.vectors*t.bytes()), at)
 	SUBQ(U32(q.vectors*t.lanes), c.n)
@@ -150,7 +150,7 @@ func (t *target) loop(name, does string, unroll int, begin func(c *loopCode), bo
 }
 
 // loopQuick is loop with a quick form of the body, or nil. Where the function does not read dst, the loop is there a second time with stores that
-// go past the caches: they spare reading lines of dst that are written whole.
+// go past the caches: they spare reading lines of dst that are written whole. Functions that compute more are slower by such stores.
 func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode), q *quick, body func(c *loopCode, p place)) {
 	t.function(name, "func(n int, dst, a, b *float32, s float32, past int)", "is "+does+" for n values.")
 	c := &loopCode{t: t, n: Load(Param("n"), GP64()), dst: Load(Param("dst"), GP64()), a: Load(Param("a"), GP64()), b: Load(Param("b"), GP64())}
@@ -163,7 +163,7 @@ func (t *target) loopQuick(name, does string, unroll int, begin func(c *loopCode
 	if begin != nil {
 		begin(c)
 	}
-	t.nearAndPast(c, strings.Contains(does, "dst[i] ="), func(p place) { body(c, p) }, func(name string, body func(p place)) {
+	t.nearAndPast(c, strings.Contains(does, "dst[i] =") && (q == nil || q.past), func(p place) { body(c, p) }, func(name string, body func(p place)) {
 		slices := c.slices
 		if !t.past {
 			slices = append([]Register{c.dst}, slices...)

@@ -343,9 +343,9 @@ func (t *target) hyperbolicTangent() {
 
 func (t *target) exponentials() {
 	var ns *numbers
-	q := &quick{vectors: 4, bound: expNormal, body: func(c *loopCode, x Register, p place) { p.store(ns.expNormal(x), c.dst) }}
+	q := &quick{vectors: 4, past: true, bound: expNormal, body: func(c *loopCode, x Register, p place) { p.store(ns.expNormal(x), c.dst) }}
 	if t.wide() { // which has an instruction for 2^n
-		q = &quick{vectors: 4, body: func(c *loopCode, x Register, p place) {
+		q = &quick{vectors: 4, past: true, body: func(c *loopCode, x Register, p place) {
 			ns.exp(x, true)
 			p.store(x, c.dst)
 		}}

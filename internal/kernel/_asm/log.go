@@ -112,10 +112,10 @@ func (t *target) logarithm() {
 	if t.wide() {
 		body := func(c *loopCode, x Register, p place) { p.store(ns.logAny(x), c.dst) }
 		t.loopQuick(log, does, 0, func(c *loopCode) { ns = t.numbers(11, 1, math.Ln2).hold(logR...) },
-			&quick{vectors: 4, body: body}, func(c *loopCode, p place) { body(c, p.load(c.a), p) })
+			&quick{vectors: 4, past: true, body: body}, func(c *loopCode, p place) { body(c, p.load(c.a), p) })
 	} else {
 		t.loopQuick(log, does, 0, func(c *loopCode) { ns = t.numbers(2, 1, logR[0]) },
-			&quick{vectors: 4, bound: math.MaxFloat32, from: least, body: func(c *loopCode, x Register, p place) { p.store(ns.logNormal(x, nil), c.dst) }},
+			&quick{vectors: 4, past: true, bound: math.MaxFloat32, from: least, body: func(c *loopCode, x Register, p place) { p.store(ns.logNormal(x, nil), c.dst) }},
 			func(c *loopCode, p place) {
 				x := p.load(c.a)
 				// A subnormal number is multiplied by 2^23 first.

@@ -144,9 +144,17 @@ func (s *shortcut) all(x Register, far func() Register) Register {
 	return r
 }
 
+// vectors is how many stand abreast: with AVX2 a step's four cycles are as long as the work of five vectors on it, and no more registers are left.
+func (s *shortcut) vectors() int {
+	if s.t.wide() {
+		return 4
+	}
+	return 5
+}
+
 // loop writes a function of T or S: finish makes the result of x and that, and overwrites both.
 func (s *shortcut) loop(name, does string, far func(c *loopCode, x Register) Register, finish func(x, r Register) Register) {
-	s.t.loopQuick(name, does, 0, func(c *loopCode) { s.begin() }, &quick{vectors: 4, bound: -s.high, body: func(c *loopCode, x Register, p place) {
+	s.t.loopQuick(name, does, 0, func(c *loopCode) { s.begin() }, &quick{vectors: s.vectors(), bound: -s.high, body: func(c *loopCode, x Register, p place) {
 		r := s.near(x)
 		p.store(finish(p.load(c.a), r), c.dst) // x loaded anew: registers are few
 	}}, func(c *loopCode, p place) {

@@ -94,11 +94,18 @@ const page = 4096
 // each page's first line, and where its memory lies, it must otherwise wait for, which took a quarter of an update from the third cache or
 // memory. 16 pages are what the next call goes through; at 2 or 4 the line came too late, and more lines than one were no better. It may
 // ask beyond the end of a slice: that reads nothing.
-func (p place) foresee(label string, slices ...Register) {
+func (p place) foresee(label string, slices ...Register) { p.foreseeBy(1, label, slices...) }
+
+// foreseeBy is foresee where the place moves on by so many bytes, of which a page is no multiple.
+func (p place) foreseeBy(bytes int, label string, slices ...Register) {
 	if p.mask != nil || p.disp != 0 {
 		return
 	}
-	TESTQ(U32(page-1), p.at)
+	size := 1
+	for size < bytes {
+		size *= 2
+	}
+	TESTQ(U32(page-size), p.at)
 	JNZ(LabelRef(label))
 	for _, slice := range slices {
 		line := GP64()
