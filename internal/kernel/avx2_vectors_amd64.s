@@ -2153,13 +2153,14 @@ aligned:
 	XORQ BX, BX
 
 pastseveral:
+	MOVQ       $0x00000004, SI
 	CMPQ       AX, $0x00000020
 	JLT        pastone
 	TESTQ      $0x00000f80, BX
 	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 pastpage:
 	VMOVUPS     (DX)(BX*1), Y3
@@ -2175,8 +2176,8 @@ pastpage:
 	VPMAXUD     Y7, Y8, Y7
 	VPMAXUD     c42ae0000<>+0(SB), Y7, Y7
 	VPCMPEQD    c42ae0000<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         pastone
 	VMOVAPS     Y0, Y7
 	VFMADD231PS Y1, Y3, Y7
@@ -2246,6 +2247,31 @@ pastone:
 	CMPQ        AX, $0x08
 	JLT         pastpart
 	VMOVUPS     (DX)(BX*1), Y3
+	VANDPS      c7fffffff<>+0(SB), Y3, Y4
+	VPMAXUD     c42ae0000<>+0(SB), Y4, Y4
+	VPCMPEQD    c42ae0000<>+0(SB), Y4, Y4
+	VMOVMSKPS   Y4, DI
+	CMPL        DI, $0xff
+	JNE         pastlong
+	VMOVAPS     Y0, Y4
+	VFMADD231PS Y1, Y3, Y4
+	VSUBPS      Y0, Y4, Y5
+	VFMADD231PS Y2, Y5, Y3
+	VFMADD231PS cb5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS     c3ab520b6<>+0(SB), Y5
+	VFMADD213PS c3c091ce5<>+0(SB), Y3, Y5
+	VFMADD213PS c3d2aac5e<>+0(SB), Y3, Y5
+	VFMADD213PS c3e2aaa49<>+0(SB), Y3, Y5
+	VFMADD213PS c3efffffe<>+0(SB), Y3, Y5
+	VFMADD213PS c3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS c3f800000<>+0(SB), Y3, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y5, Y5
+	VMOVNTPS    Y5, (CX)(BX*1)
+	JMP         pastnext
+
+pastlong:
+	VMOVUPS     (DX)(BX*1), Y3
 	VMOVUPS     c42b20000<>+0(SB), Y4
 	VMINPS      Y3, Y4, Y3
 	VMOVUPS     cc2d10000<>+0(SB), Y4
@@ -2270,9 +2296,13 @@ pastone:
 	VPSLLD      $0x17, Y4, Y4
 	VMULPS      Y4, Y3, Y3
 	VMOVNTPS    Y3, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         pastseveral
+
+pastnext:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  pastone
+	JMP  pastseveral
 
 pastpart:
 	TESTQ       AX, AX
@@ -2316,16 +2346,17 @@ near:
 	XORQ BX, BX
 
 several:
+	MOVQ       $0x00000004, SI
 	CMPQ       AX, $0x00000020
 	JLT        one
 	TESTQ      $0x00000f80, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y3
@@ -2341,8 +2372,8 @@ page:
 	VPMAXUD     Y7, Y8, Y7
 	VPMAXUD     c42ae0000<>+0(SB), Y7, Y7
 	VPCMPEQD    c42ae0000<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VMOVAPS     Y0, Y7
 	VFMADD231PS Y1, Y3, Y7
@@ -2412,6 +2443,31 @@ one:
 	CMPQ        AX, $0x08
 	JLT         part
 	VMOVUPS     (DX)(BX*1), Y3
+	VANDPS      c7fffffff<>+0(SB), Y3, Y4
+	VPMAXUD     c42ae0000<>+0(SB), Y4, Y4
+	VPCMPEQD    c42ae0000<>+0(SB), Y4, Y4
+	VMOVMSKPS   Y4, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VMOVAPS     Y0, Y4
+	VFMADD231PS Y1, Y3, Y4
+	VSUBPS      Y0, Y4, Y5
+	VFMADD231PS Y2, Y5, Y3
+	VFMADD231PS cb5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS     c3ab520b6<>+0(SB), Y5
+	VFMADD213PS c3c091ce5<>+0(SB), Y3, Y5
+	VFMADD213PS c3d2aac5e<>+0(SB), Y3, Y5
+	VFMADD213PS c3e2aaa49<>+0(SB), Y3, Y5
+	VFMADD213PS c3efffffe<>+0(SB), Y3, Y5
+	VFMADD213PS c3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS c3f800000<>+0(SB), Y3, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y5, Y5
+	VMOVUPS     Y5, (CX)(BX*1)
+	JMP         next
+
+long:
+	VMOVUPS     (DX)(BX*1), Y3
 	VMOVUPS     c42b20000<>+0(SB), Y4
 	VMINPS      Y3, Y4, Y3
 	VMOVUPS     cc2d10000<>+0(SB), Y4
@@ -2436,9 +2492,13 @@ one:
 	VPSLLD      $0x17, Y4, Y4
 	VMULPS      Y4, Y3, Y3
 	VMOVUPS     Y3, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ       AX, AX
@@ -2741,16 +2801,17 @@ TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000005, SI
 	CMPQ       AX, $0x00000028
 	JLT        one
 	TESTQ      $0x00000f00, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -2764,8 +2825,8 @@ page:
 	VPMAXUD     Y7, Y6, Y7
 	VPMAXUD     cc18b3333<>+0(SB), Y7, Y7
 	VPCMPEQD    cc18b3333<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -2932,8 +2993,49 @@ page:
 	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Y2
+	VPMAXUD     cc18b3333<>+0(SB), Y2, Y3
+	VPCMPEQD    cc18b3333<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3ef2b021<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     sigmoida<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     sigmoidk<>+0(SB), Y4, Y2
+	VPERMPS     sigmoidj<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidi<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidh<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidg<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoide<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidd<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidb<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(BX*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y4
+	VBLENDVPS   Y3, Y2, Y4, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
+	JMP         next
+
+long:
 	VMOVUPS      (DX)(BX*1), Y2
 	VANDPS       c7fffffff<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y0, Y3
@@ -3001,9 +3103,13 @@ one:
 	VSUBPS       Y3, Y4, Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ        AX, AX
@@ -3331,6 +3437,7 @@ TEXT ·avx2Tanh(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000004, SI
 	CMPQ       AX, $0x00000020
 	JLT        one
 	TESTQ      $0x00000f80, BX
@@ -3487,6 +3594,8 @@ one:
 	VMOVUPS     Y2, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
+	DECQ        SI
+	JNZ         one
 	JMP         several
 
 part:
@@ -3720,13 +3829,14 @@ aligned:
 	XORQ BX, BX
 
 pastseveral:
+	MOVQ       $0x00000004, SI
 	CMPQ       AX, $0x00000020
 	JLT        pastone
 	TESTQ      $0x00000f80, BX
 	JNZ        pastpage
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 pastpage:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -3742,8 +3852,8 @@ pastpage:
 	VPMAXUD     Y6, Y7, Y6
 	VPMAXUD     c7effffff<>+0(SB), Y6, Y6
 	VPCMPEQD    c7effffff<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y6, DI
+	CMPL        DI, $0xff
 	JNE         pastone
 	VPSUBD      c3f400000<>+0(SB), Y2, Y6
 	VPSUBD      c3f400000<>+0(SB), Y3, Y8
@@ -3825,6 +3935,34 @@ pastone:
 	CMPQ        AX, $0x08
 	JLT         pastpart
 	VMOVUPS     (DX)(BX*1), Y2
+	VPSUBD      c00800000<>+0(SB), Y2, Y3
+	VPMAXUD     c7effffff<>+0(SB), Y3, Y3
+	VPCMPEQD    c7effffff<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         pastlong
+	VPSUBD      c3f400000<>+0(SB), Y2, Y3
+	VPSRAD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y3, Y4
+	VPSUBD      Y4, Y2, Y4
+	VSUBPS      Y0, Y4, Y4
+	VCVTDQ2PS   Y3, Y3
+	VMOVAPS     Y1, Y2
+	VFMADD213PS cbdf735a4<>+0(SB), Y4, Y2
+	VFMADD213PS c3e196f70<>+0(SB), Y4, Y2
+	VFMADD213PS cbe2c428e<>+0(SB), Y4, Y2
+	VFMADD213PS c3e4c90ae<>+0(SB), Y4, Y2
+	VFMADD213PS cbe7feeeb<>+0(SB), Y4, Y2
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y4, Y2
+	VFMADD213PS cbf00000a<>+0(SB), Y4, Y2
+	VMULPS      Y4, Y2, Y2
+	VFMADD213PS Y4, Y4, Y2
+	VFMADD231PS c3f317218<>+0(SB), Y3, Y2
+	VMOVNTPS    Y2, (CX)(BX*1)
+	JMP         pastnext
+
+pastlong:
+	VMOVUPS     (DX)(BX*1), Y2
 	VCMPPS      $0x01, c00800000<>+0(SB), Y2, Y4
 	VMULPS      c4b000000<>+0(SB), Y2, Y3
 	VBLENDVPS   Y4, Y3, Y2, Y3
@@ -3857,9 +3995,13 @@ pastone:
 	VCMPPS      $0x00, Y5, Y2, Y2
 	VBLENDVPS   Y2, Y4, Y3, Y3
 	VMOVNTPS    Y3, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         pastseveral
+
+pastnext:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  pastone
+	JMP  pastseveral
 
 pastpart:
 	TESTQ       AX, AX
@@ -3911,16 +4053,17 @@ near:
 	XORQ BX, BX
 
 several:
+	MOVQ       $0x00000004, SI
 	CMPQ       AX, $0x00000020
 	JLT        one
 	TESTQ      $0x00000f80, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -3936,8 +4079,8 @@ page:
 	VPMAXUD     Y6, Y7, Y6
 	VPMAXUD     c7effffff<>+0(SB), Y6, Y6
 	VPCMPEQD    c7effffff<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y6, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VPSUBD      c3f400000<>+0(SB), Y2, Y6
 	VPSUBD      c3f400000<>+0(SB), Y3, Y8
@@ -4019,6 +4162,34 @@ one:
 	CMPQ        AX, $0x08
 	JLT         part
 	VMOVUPS     (DX)(BX*1), Y2
+	VPSUBD      c00800000<>+0(SB), Y2, Y3
+	VPMAXUD     c7effffff<>+0(SB), Y3, Y3
+	VPCMPEQD    c7effffff<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VPSUBD      c3f400000<>+0(SB), Y2, Y3
+	VPSRAD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y3, Y4
+	VPSUBD      Y4, Y2, Y4
+	VSUBPS      Y0, Y4, Y4
+	VCVTDQ2PS   Y3, Y3
+	VMOVAPS     Y1, Y2
+	VFMADD213PS cbdf735a4<>+0(SB), Y4, Y2
+	VFMADD213PS c3e196f70<>+0(SB), Y4, Y2
+	VFMADD213PS cbe2c428e<>+0(SB), Y4, Y2
+	VFMADD213PS c3e4c90ae<>+0(SB), Y4, Y2
+	VFMADD213PS cbe7feeeb<>+0(SB), Y4, Y2
+	VFMADD213PS c3eaaaaf3<>+0(SB), Y4, Y2
+	VFMADD213PS cbf00000a<>+0(SB), Y4, Y2
+	VMULPS      Y4, Y2, Y2
+	VFMADD213PS Y4, Y4, Y2
+	VFMADD231PS c3f317218<>+0(SB), Y3, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
+	JMP         next
+
+long:
+	VMOVUPS     (DX)(BX*1), Y2
 	VCMPPS      $0x01, c00800000<>+0(SB), Y2, Y4
 	VMULPS      c4b000000<>+0(SB), Y2, Y3
 	VBLENDVPS   Y4, Y3, Y2, Y3
@@ -4051,9 +4222,13 @@ one:
 	VCMPPS      $0x00, Y5, Y2, Y2
 	VBLENDVPS   Y2, Y4, Y3, Y3
 	VMOVUPS     Y3, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ       AX, AX
@@ -4418,16 +4593,17 @@ TEXT ·avx2Softplus(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000005, SI
 	CMPQ       AX, $0x00000028
 	JLT        one
 	TESTQ      $0x00000f00, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -4441,8 +4617,8 @@ page:
 	VPMAXUD     Y7, Y6, Y7
 	VPMAXUD     cc18b3333<>+0(SB), Y7, Y7
 	VPCMPEQD    cc18b3333<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -4612,6 +4788,47 @@ one:
 	CMPQ        AX, $0x08
 	JLT         part
 	VMOVUPS     (DX)(BX*1), Y2
+	VPMAXUD     cc18b3333<>+0(SB), Y2, Y3
+	VPCMPEQD    cc18b3333<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3ef2b021<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     softplusa<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     softplusk<>+0(SB), Y4, Y2
+	VPERMPS     softplusj<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplusi<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplush<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplusg<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplusf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softpluse<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplusd<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplusc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     softplusb<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(BX*1), Y3
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y3, Y4, Y3
+	VADDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, (CX)(BX*1)
+	JMP         next
+
+long:
+	VMOVUPS     (DX)(BX*1), Y2
 	VANDPS      c7fffffff<>+0(SB), Y2, Y3
 	VMINPS      Y3, Y0, Y3
 	VMOVUPS     c3ef2b021<>+0(SB), Y4
@@ -4667,9 +4884,13 @@ one:
 	VMAXPS      Y2, Y4, Y2
 	VADDPS      Y2, Y3, Y3
 	VMOVUPS     Y3, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ       AX, AX
@@ -5207,6 +5428,7 @@ TEXT ·avx2Erf(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000004, SI
 	CMPQ       AX, $0x00000020
 	JLT        one
 	TESTQ      $0x00000f80, BX
@@ -5373,6 +5595,8 @@ one:
 	VMOVUPS     Y2, (CX)(BX*1)
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
+	DECQ        SI
+	JNZ         one
 	JMP         several
 
 part:
@@ -5572,16 +5796,17 @@ TEXT ·avx2GELU(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000005, SI
 	CMPQ       AX, $0x00000028
 	JLT        one
 	TESTQ      $0x00000f00, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -5595,8 +5820,8 @@ page:
 	VPMAXUD     Y7, Y6, Y7
 	VPMAXUD     cc0b00000<>+0(SB), Y7, Y7
 	VPCMPEQD    cc0b00000<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -5756,6 +5981,45 @@ one:
 	CMPQ        AX, $0x08
 	JLT         part
 	VMOVUPS     (DX)(BX*1), Y2
+	VPMAXUD     cc0b00000<>+0(SB), Y2, Y3
+	VPCMPEQD    cc0b00000<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3f333333<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS c3df66fe1<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     belowa<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     belowj<>+0(SB), Y4, Y2
+	VPERMPS     belowi<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowh<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowg<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowe<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowd<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     belowb<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(BX*1), Y3
+	VXORPS      Y4, Y4, Y4
+	VPMAXSD     Y3, Y4, Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, (CX)(BX*1)
+	JMP         next
+
+long:
+	VMOVUPS     (DX)(BX*1), Y2
 	VANDPS      c7fffffff<>+0(SB), Y2, Y3
 	VMINPS      Y3, Y0, Y3
 	VMOVUPS     c3f333333<>+0(SB), Y4
@@ -5835,9 +6099,13 @@ one:
 	VPMAXSD     Y2, Y4, Y2
 	VSUBPS      Y3, Y2, Y2
 	VMOVUPS     Y2, (CX)(BX*1)
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ       AX, AX
@@ -6384,19 +6652,20 @@ TEXT ·avx2GELUBack(SB), NOSPLIT, $0-48
 	XORQ    SI, SI
 
 several:
+	MOVQ       $0x00000002, DI
 	CMPQ       AX, $0x00000010
 	JLT        one
 	TESTQ      $0x00000fc0, SI
 	JNZ        page
-	LEAQ       63488(CX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(DX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(BX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
+	LEAQ       63488(CX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(DX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(BX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
 
 page:
 	VMOVUPS     (DX)(SI*1), Y1
@@ -6406,8 +6675,8 @@ page:
 	VPMAXUD     Y3, Y4, Y3
 	VPMAXUD     c414ccccd<>+0(SB), Y3, Y3
 	VPCMPEQD    c414ccccd<>+0(SB), Y3, Y3
-	VMOVMSKPS   Y3, DI
-	CMPL        DI, $0xff
+	VMOVMSKPS   Y3, R8
+	CMPL        R8, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y1, Y1
 	VMOVUPS     c3f800000<>+0(SB), Y3
@@ -6504,6 +6773,59 @@ one:
 	JLT         part
 	VMOVUPS     (DX)(SI*1), Y1
 	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VPMAXUD     c414ccccd<>+0(SB), Y2, Y2
+	VPCMPEQD    c414ccccd<>+0(SB), Y2, Y2
+	VMOVMSKPS   Y2, R8
+	CMPL        R8, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y1, Y1
+	VMOVUPS     c3f800000<>+0(SB), Y2
+	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y2
+	VMOVAPS     Y0, Y4
+	VMULPS      Y1, Y1, Y3
+	VPSRLD      $0x16, Y2, Y2
+	VFMADD231PS cbf38aa3b<>+0(SB), Y3, Y4
+	VPERMPS     bellSlopea<>+0(SB), Y2, Y5
+	VSUBPS      Y5, Y1, Y5
+	VPERMPS     bellSlopeh<>+0(SB), Y2, Y6
+	VSUBPS      Y0, Y4, Y3
+	VPERMPS     bellSlopeg<>+0(SB), Y2, Y7
+	VFMADD213PS Y7, Y5, Y6
+	VMULPS      c3fb17200<>+0(SB), Y3, Y7
+	VPERMPS     bellSlopef<>+0(SB), Y2, Y8
+	VFMADD213PS Y8, Y5, Y6
+	VFMADD231PS Y1, Y1, Y7
+	VPERMPS     bellSlopee<>+0(SB), Y2, Y1
+	VFMADD213PS Y1, Y5, Y6
+	VFMADD231PS c363fbe8e<>+0(SB), Y3, Y7
+	VPERMPS     bellSloped<>+0(SB), Y2, Y1
+	VFMADD213PS Y1, Y5, Y6
+	VMOVUPS     c37b520b6<>+0(SB), Y1
+	VFMADD213PS cb9891ce5<>+0(SB), Y7, Y1
+	VPERMPS     bellSlopec<>+0(SB), Y2, Y3
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS c3b2aac5e<>+0(SB), Y7, Y1
+	VPERMPS     bellSlopeb<>+0(SB), Y2, Y2
+	VFMADD213PS Y2, Y5, Y6
+	VFMADD213PS cbcaaaa49<>+0(SB), Y7, Y1
+	VFMADD213PS c3dfffffe<>+0(SB), Y7, Y1
+	VFMADD213PS cbf000000<>+0(SB), Y7, Y1
+	VMULPS      Y7, Y1, Y1
+	VFMADD213PS Y6, Y6, Y1
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y1, Y1
+	VMOVUPS     (DX)(SI*1), Y2
+	VMOVUPS     (BX)(SI*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y1, Y4, Y4
+	VBLENDVPS   Y2, Y1, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, (CX)(SI*1)
+	JMP         next
+
+long:
+	VMOVUPS     (DX)(SI*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
 	VMOVUPS     c4168cccd<>+0(SB), Y3
 	VMINPS      Y2, Y3, Y2
 	VMOVUPS     c3f800000<>+0(SB), Y3
@@ -6551,9 +6873,13 @@ one:
 	VBLENDVPS   Y1, Y2, Y4, Y1
 	VMULPS      Y3, Y1, Y1
 	VMOVUPS     Y1, (CX)(SI*1)
-	ADDQ        $0x20, SI
-	SUBQ        $0x08, AX
-	JMP         several
+
+next:
+	ADDQ $0x20, SI
+	SUBQ $0x08, AX
+	DECQ DI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ       AX, AX
@@ -6725,19 +7051,20 @@ TEXT ·avx2GELUBackAdd(SB), NOSPLIT, $0-48
 	XORQ    SI, SI
 
 several:
+	MOVQ       $0x00000002, DI
 	CMPQ       AX, $0x00000010
 	JLT        one
 	TESTQ      $0x00000fc0, SI
 	JNZ        page
-	LEAQ       63488(CX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(DX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(BX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
+	LEAQ       63488(CX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(DX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(BX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
 
 page:
 	VMOVUPS     (DX)(SI*1), Y1
@@ -6747,8 +7074,8 @@ page:
 	VPMAXUD     Y3, Y4, Y3
 	VPMAXUD     c414ccccd<>+0(SB), Y3, Y3
 	VPCMPEQD    c414ccccd<>+0(SB), Y3, Y3
-	VMOVMSKPS   Y3, DI
-	CMPL        DI, $0xff
+	VMOVMSKPS   Y3, R8
+	CMPL        R8, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y1, Y1
 	VMOVUPS     c3f800000<>+0(SB), Y3
@@ -6849,6 +7176,61 @@ one:
 	JLT         part
 	VMOVUPS     (DX)(SI*1), Y1
 	VANDPS      c7fffffff<>+0(SB), Y1, Y2
+	VPMAXUD     c414ccccd<>+0(SB), Y2, Y2
+	VPCMPEQD    c414ccccd<>+0(SB), Y2, Y2
+	VMOVMSKPS   Y2, R8
+	CMPL        R8, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y1, Y1
+	VMOVUPS     c3f800000<>+0(SB), Y2
+	VFMADD231PS c3f828f5c<>+0(SB), Y1, Y2
+	VMOVAPS     Y0, Y4
+	VMULPS      Y1, Y1, Y3
+	VPSRLD      $0x16, Y2, Y2
+	VFMADD231PS cbf38aa3b<>+0(SB), Y3, Y4
+	VPERMPS     bellSlopea<>+0(SB), Y2, Y5
+	VSUBPS      Y5, Y1, Y5
+	VPERMPS     bellSlopeh<>+0(SB), Y2, Y6
+	VSUBPS      Y0, Y4, Y3
+	VPERMPS     bellSlopeg<>+0(SB), Y2, Y7
+	VFMADD213PS Y7, Y5, Y6
+	VMULPS      c3fb17200<>+0(SB), Y3, Y7
+	VPERMPS     bellSlopef<>+0(SB), Y2, Y8
+	VFMADD213PS Y8, Y5, Y6
+	VFMADD231PS Y1, Y1, Y7
+	VPERMPS     bellSlopee<>+0(SB), Y2, Y1
+	VFMADD213PS Y1, Y5, Y6
+	VFMADD231PS c363fbe8e<>+0(SB), Y3, Y7
+	VPERMPS     bellSloped<>+0(SB), Y2, Y1
+	VFMADD213PS Y1, Y5, Y6
+	VMOVUPS     c37b520b6<>+0(SB), Y1
+	VFMADD213PS cb9891ce5<>+0(SB), Y7, Y1
+	VPERMPS     bellSlopec<>+0(SB), Y2, Y3
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS c3b2aac5e<>+0(SB), Y7, Y1
+	VPERMPS     bellSlopeb<>+0(SB), Y2, Y2
+	VFMADD213PS Y2, Y5, Y6
+	VFMADD213PS cbcaaaa49<>+0(SB), Y7, Y1
+	VFMADD213PS c3dfffffe<>+0(SB), Y7, Y1
+	VFMADD213PS cbf000000<>+0(SB), Y7, Y1
+	VMULPS      Y7, Y1, Y1
+	VFMADD213PS Y6, Y6, Y1
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y1, Y1
+	VMOVUPS     (DX)(SI*1), Y2
+	VMOVUPS     (BX)(SI*1), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y1, Y4, Y4
+	VBLENDVPS   Y2, Y1, Y4, Y1
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     (CX)(SI*1), Y2
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     Y1, (CX)(SI*1)
+	JMP         next
+
+long:
+	VMOVUPS     (DX)(SI*1), Y1
+	VANDPS      c7fffffff<>+0(SB), Y1, Y2
 	VMOVUPS     c4168cccd<>+0(SB), Y3
 	VMINPS      Y2, Y3, Y2
 	VMOVUPS     c3f800000<>+0(SB), Y3
@@ -6898,9 +7280,13 @@ one:
 	VMOVUPS     (CX)(SI*1), Y2
 	VADDPS      Y2, Y1, Y1
 	VMOVUPS     Y1, (CX)(SI*1)
-	ADDQ        $0x20, SI
-	SUBQ        $0x08, AX
-	JMP         several
+
+next:
+	ADDQ $0x20, SI
+	SUBQ $0x08, AX
+	DECQ DI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ       AX, AX
@@ -6977,16 +7363,17 @@ TEXT ·avx2SiLU(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000005, SI
 	CMPQ       AX, $0x00000028
 	JLT        one
 	TESTQ      $0x00000f00, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -7000,8 +7387,8 @@ page:
 	VPMAXUD     Y7, Y6, Y7
 	VPMAXUD     cc18b3333<>+0(SB), Y7, Y7
 	VPCMPEQD    cc18b3333<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -7168,8 +7555,49 @@ page:
 	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Y2
+	VPMAXUD     cc18b3333<>+0(SB), Y2, Y3
+	VPCMPEQD    cc18b3333<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3f09fbe7<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS cbbcc67ab<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     silua<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     siluk<>+0(SB), Y4, Y2
+	VPERMPS     siluj<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     silui<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     siluh<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     silug<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     siluf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     silue<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     silud<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     siluc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     silub<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(BX*1), Y3
+	VXORPS      Y4, Y4, Y4
+	VPMAXSD     Y3, Y4, Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, (CX)(BX*1)
+	JMP         next
+
+long:
 	VMOVUPS      (DX)(BX*1), Y2
 	VANDPS       c7fffffff<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y0, Y3
@@ -7245,9 +7673,13 @@ one:
 	VPMAXSD      Y2, Y4, Y2
 	VSUBPS       Y3, Y2, Y2
 	VMOVUPS      Y2, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ        AX, AX
@@ -8057,16 +8489,17 @@ TEXT ·avx2GELUTanh(SB), NOSPLIT, $0-48
 	XORQ    BX, BX
 
 several:
+	MOVQ       $0x00000005, SI
 	CMPQ       AX, $0x00000028
 	JLT        one
 	TESTQ      $0x00000f00, BX
 	JNZ        page
-	LEAQ       63488(CX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
-	LEAQ       63488(DX)(BX*1), SI
-	ANDQ       $-4096, SI
-	PREFETCHT0 (SI)
+	LEAQ       63488(CX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
+	LEAQ       63488(DX)(BX*1), DI
+	ANDQ       $-4096, DI
+	PREFETCHT0 (DI)
 
 page:
 	VMOVUPS     (DX)(BX*1), Y2
@@ -8080,8 +8513,8 @@ page:
 	VPMAXUD     Y7, Y6, Y7
 	VPMAXUD     cc0a00000<>+0(SB), Y7, Y7
 	VPCMPEQD    cc0a00000<>+0(SB), Y7, Y7
-	VMOVMSKPS   Y7, SI
-	CMPL        SI, $0xff
+	VMOVMSKPS   Y7, DI
+	CMPL        DI, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -8248,8 +8681,49 @@ page:
 	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(BX*1), Y2
+	VPMAXUD     cc0a00000<>+0(SB), Y2, Y3
+	VPCMPEQD    cc0a00000<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, DI
+	CMPL        DI, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3f266666<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS c3e2dab9f<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     geluTanha<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     geluTanhk<>+0(SB), Y4, Y2
+	VPERMPS     geluTanhj<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhi<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhh<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhg<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhe<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhd<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     geluTanhb<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(BX*1), Y3
+	VXORPS      Y4, Y4, Y4
+	VPMAXSD     Y3, Y4, Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, (CX)(BX*1)
+	JMP         next
+
+long:
 	VMOVUPS      (DX)(BX*1), Y2
 	VANDPS       c7fffffff<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y0, Y3
@@ -8345,9 +8819,13 @@ one:
 	VPMAXSD      Y2, Y4, Y2
 	VSUBPS       Y3, Y2, Y2
 	VMOVUPS      Y2, (CX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JMP          several
+
+next:
+	ADDQ $0x20, BX
+	SUBQ $0x08, AX
+	DECQ SI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ        AX, AX
@@ -9471,19 +9949,20 @@ TEXT ·avx2SoftplusBack(SB), NOSPLIT, $0-48
 	XORQ    SI, SI
 
 several:
+	MOVQ       $0x00000004, DI
 	CMPQ       AX, $0x00000020
 	JLT        one
 	TESTQ      $0x00000f80, SI
 	JNZ        page
-	LEAQ       63488(CX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(DX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(BX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
+	LEAQ       63488(CX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(DX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(BX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
 
 page:
 	VMOVUPS     (DX)(SI*1), Y2
@@ -9495,8 +9974,8 @@ page:
 	VPMAXUD     Y6, Y5, Y6
 	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
 	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, DI
-	CMPL        DI, $0xff
+	VMOVMSKPS   Y6, R8
+	CMPL        R8, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -9639,8 +10118,51 @@ page:
 	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(SI*1), Y2
+	VPMAXUD     cc18b3333<>+0(SB), Y2, Y3
+	VPCMPEQD    cc18b3333<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, R8
+	CMPL        R8, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3ef2b021<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     sigmoida<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     sigmoidk<>+0(SB), Y4, Y2
+	VPERMPS     sigmoidj<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidi<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidh<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidg<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoide<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidd<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidb<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(SI*1), Y3
+	VMOVUPS     (BX)(SI*1), Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VSUBPS      Y2, Y5, Y5
+	VBLENDVPS   Y3, Y2, Y5, Y2
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     Y2, (CX)(SI*1)
+	JMP         next
+
+long:
 	VMOVUPS      (DX)(SI*1), Y2
 	VANDPS       c7fffffff<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y0, Y3
@@ -9710,9 +10232,13 @@ one:
 	VBLENDVPS    Y2, Y3, Y5, Y2
 	VMULPS       Y4, Y2, Y2
 	VMOVUPS      Y2, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          several
+
+next:
+	ADDQ $0x20, SI
+	SUBQ $0x08, AX
+	DECQ DI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ        AX, AX
@@ -9807,19 +10333,20 @@ TEXT ·avx2SoftplusBackAdd(SB), NOSPLIT, $0-48
 	XORQ    SI, SI
 
 several:
+	MOVQ       $0x00000004, DI
 	CMPQ       AX, $0x00000020
 	JLT        one
 	TESTQ      $0x00000f80, SI
 	JNZ        page
-	LEAQ       63488(CX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(DX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
-	LEAQ       63488(BX)(SI*1), DI
-	ANDQ       $-4096, DI
-	PREFETCHT0 (DI)
+	LEAQ       63488(CX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(DX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
+	LEAQ       63488(BX)(SI*1), R8
+	ANDQ       $-4096, R8
+	PREFETCHT0 (R8)
 
 page:
 	VMOVUPS     (DX)(SI*1), Y2
@@ -9831,8 +10358,8 @@ page:
 	VPMAXUD     Y6, Y5, Y6
 	VPMAXUD     cc18b3333<>+0(SB), Y6, Y6
 	VPCMPEQD    cc18b3333<>+0(SB), Y6, Y6
-	VMOVMSKPS   Y6, DI
-	CMPL        DI, $0xff
+	VMOVMSKPS   Y6, R8
+	CMPL        R8, $0xff
 	JNE         one
 	VANDPS      c7fffffff<>+0(SB), Y2, Y2
 	VMINPS      Y2, Y0, Y2
@@ -9983,8 +10510,53 @@ page:
 	JMP         several
 
 one:
-	CMPQ         AX, $0x08
-	JLT          part
+	CMPQ        AX, $0x08
+	JLT         part
+	VMOVUPS     (DX)(SI*1), Y2
+	VPMAXUD     cc18b3333<>+0(SB), Y2, Y3
+	VPCMPEQD    cc18b3333<>+0(SB), Y3, Y3
+	VMOVMSKPS   Y3, R8
+	CMPL        R8, $0xff
+	JNE         long
+	VANDPS      c7fffffff<>+0(SB), Y2, Y2
+	VMINPS      Y2, Y0, Y2
+	VMOVUPS     c3ef2b021<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VFMADD231PS cbb23fdd4<>+0(SB), Y2, Y3
+	VFMADD231PS Y3, Y2, Y4
+	VPERMPS     sigmoida<>+0(SB), Y4, Y3
+	VSUBPS      Y3, Y2, Y3
+	VPERMPS     sigmoidk<>+0(SB), Y4, Y2
+	VPERMPS     sigmoidj<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidi<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidh<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidg<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidf<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoide<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidd<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidc<>+0(SB), Y4, Y5
+	VFMADD213PS Y5, Y3, Y2
+	VPERMPS     sigmoidb<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     (DX)(SI*1), Y3
+	VMOVUPS     (BX)(SI*1), Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VSUBPS      Y2, Y5, Y5
+	VBLENDVPS   Y3, Y2, Y5, Y2
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     (CX)(SI*1), Y3
+	VADDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, (CX)(SI*1)
+	JMP         next
+
+long:
 	VMOVUPS      (DX)(SI*1), Y2
 	VANDPS       c7fffffff<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y0, Y3
@@ -10056,9 +10628,13 @@ one:
 	VMOVUPS      (CX)(SI*1), Y3
 	VADDPS       Y3, Y2, Y2
 	VMOVUPS      Y2, (CX)(SI*1)
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, AX
-	JMP          several
+
+next:
+	ADDQ $0x20, SI
+	SUBQ $0x08, AX
+	DECQ DI
+	JNZ  one
+	JMP  several
 
 part:
 	TESTQ        AX, AX

@@ -50,11 +50,13 @@ func (p place) store(r, slice Register) {
 // each writes the loop over n values, unroll vectors in a round.
 func (t *target) each(n Register, unroll int, body func(p place)) { t.eachOf("", n, unroll, nil, body) }
 
-// eachQuick is each with a quick form for several vectors, which may leave to single ones. It asks for pages of the slices ahead.
+// eachQuick is each with a quick form for several vectors. Where one of them is not within its bound they are gone through one by one, and those
+// that are within it take the quick form yet. It asks for pages of the slices ahead.
 func (t *target) eachQuick(name string, c *loopCode, slices []Register, q *quick, body func(p place)) {
-	at := GP64()
+	at, left := GP64(), GP64()
 	XORQ(at, at)
 	Label(name + "several")
+	MOVQ(U32(q.vectors), left)
 	CMPQ(c.n, U32(q.vectors*t.lanes))
 	JLT(LabelRef(name + "one"))
 	place{t, at, 0, nil}.foreseeBy(q.vectors*t.bytes(), name+"page", slices...)
@@ -65,9 +67,19 @@ func (t *target) eachQuick(name string, c *loopCode, slices []Register, q *quick
 	Label(name + "one")
 	CMPQ(c.n, U8(t.lanes))
 	JLT(LabelRef(name + "part"))
+	if q.bound != 0 {
+		single := *q
+		single.vectors = 1
+		single.run(c, at, name+"long")
+		JMP(LabelRef(name + "next"))
+		Label(name + "long")
+	}
 	body(place{t, at, 0, nil})
+	Label(name + "next")
 	ADDQ(U8(t.bytes()), at)
 	SUBQ(U8(t.lanes), c.n)
+	DECQ(left)
+	JNZ(LabelRef(name + "one"))
 	JMP(LabelRef(name + "several"))
 	Label(name + "part")
 	TESTQ(c.n, c.n)

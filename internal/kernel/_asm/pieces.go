@@ -113,7 +113,7 @@ func (t *target) shortcut(name string, wide, narrow shortcut) *shortcut {
 
 // begin loads the tables, and gives the numbers that stand in registers.
 func (s *shortcut) begin() *numbers {
-	s.pick = s.t.picker(s.name, s.pieces, 7)
+	s.pick = s.t.picker(s.name, s.pieces, 6)
 	s.ns = s.t.numbers(2, s.high, shifter)
 	if s.t.wide() {
 		s.ns.left = 2
