@@ -192,11 +192,13 @@ type Table[T Float] struct {
 	Exp func(dst, x []T)
 
 	// Log is dst[i] = log(x[i]), natural; -Inf for 0, NaN below. dst may be x.
-	// The error is below 2 ulp in every set.
+	// The error is below 2 ulp in every set; the worst of all numbers in the
+	// vector sets is 1.16.
 	Log func(dst, x []T)
 
 	// Erf is the error function, 2/sqrt(pi) times the integral of exp(-t*t)
-	// from 0 to x[i]. dst may be x. The error is below 2 ulp in every set.
+	// from 0 to x[i]. dst may be x. The error is below 2 ulp in every set; the
+	// worst of all numbers is 1.80 with AVX-512, 1.41 with AVX2.
 	Erf func(dst, x []T)
 
 	// GELU is dst[i] = x[i] Φ(x[i]) with the normal distribution function
@@ -207,7 +209,8 @@ type Table[T Float] struct {
 	// GELUBack is dx[i] = dy[i]*(Φ(x[i]) + x[i] φ(x[i])), φ the density
 	// exp(-x²/2)/√(2π), added to dx[i] with add. dx may be x or dy. The
 	// derivative crosses 0, and so do those of GELUTanh and SiLU: in the vector
-	// sets its error is below 4 ulp of Φ + |x φ|, and as much of the like sum.
+	// sets its error is below 4 ulp of Φ + |x φ|, and as much of the like sum; the
+	// worst of all numbers is 1.99 with AVX-512, 2.08 with AVX2.
 	GELUBack func(dx, x, dy []T, add bool)
 
 	// GELUTanh is dst[i] = x[i] (1 + tanh(√(2/π) (x[i] + 0.044715 x[i]³)))/2.
@@ -225,15 +228,18 @@ type Table[T Float] struct {
 	// dx[i] with add. dx may be x or dy.
 	SiLUBack func(dx, x, dy []T, add bool)
 
-	// Softplus is dst[i] = log(1+exp(x[i])). dst may be x.
+	// Softplus is dst[i] = log(1+exp(x[i])). dst may be x. The worst error of all
+	// numbers is 1.09 ulp with AVX-512, 1.58 with AVX2.
 	Softplus func(dst, x []T)
 
 	// SoftplusBack is dx[i] = dy[i]/(1+exp(-x[i])), added to dx[i] with add. dx
-	// may be x or dy.
+	// may be x or dy. For dy[i] = 1 the worst error of all numbers is 1.03 ulp
+	// with AVX-512, 1.62 with AVX2.
 	SoftplusBack func(dx, x, dy []T, add bool)
 
 	// ELU is an exponential linear unit, see [ELU]. dst may be x. The error is
-	// below 3 ulp in every set.
+	// below 3 ulp in every set. The worst of all numbers in the vector sets, for
+	// positive 1.5, negative 0.75 and width 2, is 1.67, of its derivative 1.74.
 	ELU func(dst, x []T, h ELU)
 
 	// ELUBack is dx[i] = dy[i] times the derivative of ELU at x[i], added to
@@ -242,7 +248,8 @@ type Table[T Float] struct {
 
 	// Softmax is, in each row, dst[j] = exp(x[j]-h) / sum over i of exp(x[i]-h),
 	// with h the row's maximum, the sum in float64. The vector sets take the
-	// exponentials in float32, with an error below 2 ulp. A
+	// exponentials in float32, with an error below 2 ulp, and in longer rows
+	// add up those of each four vectors in float32 before they go to the sum. A
 	// row that holds NaN or +Inf, or -Inf only, gives NaN throughout. dst may
 	// be x with the same stride.
 	Softmax func(rows, cols int, dst []T, ldd int, x []T, ldx int)
