@@ -16548,9 +16548,9 @@ affineend:
 	VZEROUPPER
 	RET
 
-// func avx2LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)
+// func avx2LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int, past int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·avx2LayerNormBack(SB), NOSPLIT, $0-88
+TEXT ·avx2LayerNormBack(SB), NOSPLIT, $0-96
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
 	MOVQ       dx+16(FP), DX
@@ -16573,8 +16573,15 @@ TEXT ·avx2LayerNormBack(SB), NOSPLIT, $0-88
 	SHLQ       $0x02, R12
 	VXORPS     X1, X1, X1
 	VCVTSI2SDQ CX, X1, X1
+	MOVQ       past+88(FP), R13
+	TESTQ      R13, R13
+	JZ         near
+	MOVQ       DX, R13
+	ORQ        R12, R13
+	TESTQ      $0x0000001f, R13
+	JNZ        near
 
-row:
+pastrow:
 	VBROADCASTSS (R10), Y2
 	VBROADCASTSS (R11), Y3
 	VXORPS       Y4, Y4, Y4
@@ -16582,10 +16589,9 @@ row:
 	MOVQ         CX, R13
 	XORQ         R14, R14
 
-sumsseveral:
+pastsumsseveral:
 	CMPQ       R13, $0x00000020
-	JLT        sumsone
-	PREFETCHT1 (DX)(R14*1)
+	JLT        pastsumsone
 	LEAQ       (R14)(R12*1), R15
 	PREFETCHT1 (BX)(R15*1)
 	VMOVUPS    (BX)(R14*1), Y6
@@ -16634,7 +16640,6 @@ without00000004:
 	VMULPS      Y9, Y10, Y10
 	VADDPS      Y10, Y8, Y8
 	VFMADD231PS Y10, Y7, Y6
-	PREFETCHT1  64(DX)(R14*1)
 	LEAQ        (R14)(R12*1), R15
 	PREFETCHT1  64(BX)(R15*1)
 	VMOVUPS     64(BX)(R14*1), Y7
@@ -16696,12 +16701,11 @@ without00000008:
 	VADDPD       Y6, Y5, Y5
 	ADDQ         $0x00000080, R14
 	SUBQ         $0x00000020, R13
-	JMP          sumsseveral
+	JMP          pastsumsseveral
 
-sumsone:
+pastsumsone:
 	CMPQ       R13, $0x08
-	JLT        sumspart
-	PREFETCHT1 (DX)(R14*1)
+	JLT        pastsumspart
 	LEAQ       (R14)(R12*1), R15
 	PREFETCHT1 (BX)(R15*1)
 	VMOVUPS    (BX)(R14*1), Y6
@@ -16738,11 +16742,11 @@ without0000000a:
 	VADDPD       Y6, Y5, Y5
 	ADDQ         $0x20, R14
 	SUBQ         $0x08, R13
-	JMP          sumsone
+	JMP          pastsumsone
 
-sumspart:
+pastsumspart:
 	TESTQ      R13, R13
-	JZ         sumsend
+	JZ         pastsumsend
 	LEAQ       (R14)(R12*1), R13
 	VMASKMOVPS (BX)(R14*1), Y0, Y6
 	VMASKMOVPS (SI)(R14*1), Y0, Y7
@@ -16763,6 +16767,337 @@ without0000000b:
 	VMASKMOVPS Y8, Y0, (R8)(R14*1)
 
 without0000000c:
+	VMASKMOVPS   (R9)(R14*1), Y0, Y8
+	VMULPS       Y7, Y8, Y8
+	VANDPS       Y0, Y6, Y6
+	VMULPS       Y8, Y6, Y6
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       Y8, Y4, Y4
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+
+pastsumsend:
+	TESTQ        DX, DX
+	JZ           pastnext
+	VEXTRACTF128 $0x01, Y4, X6
+	VADDPD       X6, X4, X4
+	VPERMILPD    $0x01, X4, X6
+	VADDSD       X6, X4, X4
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPD       X6, X5, X5
+	VPERMILPD    $0x01, X5, X6
+	VADDSD       X6, X5, X5
+	VDIVSD       X1, X4, X4
+	VDIVSD       X1, X5, X5
+	VCVTSD2SS    X4, X4, X4
+	VBROADCASTSS X4, Y4
+	VCVTSD2SS    X5, X5, X5
+	VBROADCASTSS X5, Y5
+	MOVQ         CX, R13
+	XORQ         R14, R14
+
+pastdxseveral:
+	CMPQ         R13, $0x00000010
+	JLT          pastdxone
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
+	VMOVUPS      (BX)(R14*1), Y6
+	VMOVUPS      (SI)(R14*1), Y7
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      (R9)(R14*1), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000d
+	VMOVUPS      (DX)(R14*1), Y6
+	VADDPS       Y6, Y7, Y7
+
+plain0000000d:
+	VMOVNTPS     Y7, (DX)(R14*1)
+	LEAQ         (R14)(R12*1), R15
+	VMOVUPS      32(BX)(R14*1), Y6
+	VMOVUPS      32(SI)(R14*1), Y7
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      32(R9)(R14*1), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000e
+	VMOVUPS      32(DX)(R14*1), Y6
+	VADDPS       Y6, Y7, Y7
+
+plain0000000e:
+	VMOVNTPS Y7, 32(DX)(R14*1)
+	ADDQ     $0x00000040, R14
+	SUBQ     $0x00000010, R13
+	JMP      pastdxseveral
+
+pastdxone:
+	CMPQ         R13, $0x08
+	JLT          pastdxpart
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
+	VMOVUPS      (BX)(R14*1), Y6
+	VMOVUPS      (SI)(R14*1), Y7
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      (R9)(R14*1), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000f
+	VMOVUPS      (DX)(R14*1), Y6
+	VADDPS       Y6, Y7, Y7
+
+plain0000000f:
+	VMOVNTPS Y7, (DX)(R14*1)
+	ADDQ     $0x20, R14
+	SUBQ     $0x08, R13
+	JMP      pastdxone
+
+pastdxpart:
+	TESTQ        R13, R13
+	JZ           pastdxend
+	LEAQ         (R14)(R12*1), R13
+	VMASKMOVPS   (BX)(R14*1), Y0, Y6
+	VMASKMOVPS   (SI)(R14*1), Y0, Y7
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMASKMOVPS   (R9)(R14*1), Y0, Y2
+	VMULPS       Y2, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	MOVQ         add+80(FP), R13
+	TESTQ        R13, R13
+	JZ           plain00000010
+	VMASKMOVPS   (DX)(R14*1), Y0, Y2
+	VADDPS       Y2, Y7, Y7
+
+plain00000010:
+	VMASKMOVPS Y7, Y0, (DX)(R14*1)
+
+pastdxend:
+	ADDQ R12, DX
+
+pastnext:
+	ADDQ R12, BX
+	ADDQ R12, SI
+	ADDQ $0x04, R10
+	ADDQ $0x04, R11
+	DECQ AX
+	JNZ  pastrow
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+row:
+	VBROADCASTSS (R10), Y2
+	VBROADCASTSS (R11), Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	MOVQ         CX, R13
+	XORQ         R14, R14
+
+sumsseveral:
+	CMPQ       R13, $0x00000020
+	JLT        sumsone
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Y6
+	VMOVUPS    (SI)(R14*1), Y7
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	TESTQ      DI, DI
+	JZ         without00000011
+	VMULPS     Y7, Y6, Y8
+	VMOVUPS    (DI)(R14*1), Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (DI)(R14*1)
+
+without00000011:
+	TESTQ   R8, R8
+	JZ      without00000012
+	VMOVUPS (R8)(R14*1), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (R8)(R14*1)
+
+without00000012:
+	VMOVUPS (R9)(R14*1), Y8
+	VMULPS  Y7, Y8, Y8
+	VMULPS  Y8, Y6, Y6
+	LEAQ    (R14)(R12*1), R15
+	VMOVUPS 32(BX)(R14*1), Y7
+	VMOVUPS 32(SI)(R14*1), Y9
+	VSUBPS  Y2, Y7, Y7
+	VMULPS  Y3, Y7, Y7
+	TESTQ   DI, DI
+	JZ      without00000013
+	VMULPS  Y9, Y7, Y10
+	VMOVUPS 32(DI)(R14*1), Y11
+	VADDPS  Y11, Y10, Y10
+	VMOVUPS Y10, 32(DI)(R14*1)
+
+without00000013:
+	TESTQ   R8, R8
+	JZ      without00000014
+	VMOVUPS 32(R8)(R14*1), Y10
+	VADDPS  Y9, Y10, Y10
+	VMOVUPS Y10, 32(R8)(R14*1)
+
+without00000014:
+	VMOVUPS     32(R9)(R14*1), Y10
+	VMULPS      Y9, Y10, Y10
+	VADDPS      Y10, Y8, Y8
+	VFMADD231PS Y10, Y7, Y6
+	PREFETCHT1  64(DX)(R14*1)
+	LEAQ        (R14)(R12*1), R15
+	PREFETCHT1  64(BX)(R15*1)
+	VMOVUPS     64(BX)(R14*1), Y7
+	VMOVUPS     64(SI)(R14*1), Y9
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	TESTQ       DI, DI
+	JZ          without00000015
+	VMULPS      Y9, Y7, Y10
+	VMOVUPS     64(DI)(R14*1), Y11
+	VADDPS      Y11, Y10, Y10
+	VMOVUPS     Y10, 64(DI)(R14*1)
+
+without00000015:
+	TESTQ   R8, R8
+	JZ      without00000016
+	VMOVUPS 64(R8)(R14*1), Y10
+	VADDPS  Y9, Y10, Y10
+	VMOVUPS Y10, 64(R8)(R14*1)
+
+without00000016:
+	VMOVUPS     64(R9)(R14*1), Y10
+	VMULPS      Y9, Y10, Y10
+	VADDPS      Y10, Y8, Y8
+	VFMADD231PS Y10, Y7, Y6
+	LEAQ        (R14)(R12*1), R15
+	VMOVUPS     96(BX)(R14*1), Y7
+	VMOVUPS     96(SI)(R14*1), Y9
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	TESTQ       DI, DI
+	JZ          without00000017
+	VMULPS      Y9, Y7, Y10
+	VMOVUPS     96(DI)(R14*1), Y11
+	VADDPS      Y11, Y10, Y10
+	VMOVUPS     Y10, 96(DI)(R14*1)
+
+without00000017:
+	TESTQ   R8, R8
+	JZ      without00000018
+	VMOVUPS 96(R8)(R14*1), Y10
+	VADDPS  Y9, Y10, Y10
+	VMOVUPS Y10, 96(R8)(R14*1)
+
+without00000018:
+	VMOVUPS      96(R9)(R14*1), Y10
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VFMADD231PS  Y10, Y7, Y6
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       Y8, Y4, Y4
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         $0x00000080, R14
+	SUBQ         $0x00000020, R13
+	JMP          sumsseveral
+
+sumsone:
+	CMPQ       R13, $0x08
+	JLT        sumspart
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Y6
+	VMOVUPS    (SI)(R14*1), Y7
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	TESTQ      DI, DI
+	JZ         without00000019
+	VMULPS     Y7, Y6, Y8
+	VMOVUPS    (DI)(R14*1), Y9
+	VADDPS     Y9, Y8, Y8
+	VMOVUPS    Y8, (DI)(R14*1)
+
+without00000019:
+	TESTQ   R8, R8
+	JZ      without0000001a
+	VMOVUPS (R8)(R14*1), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (R8)(R14*1)
+
+without0000001a:
+	VMOVUPS      (R9)(R14*1), Y8
+	VMULPS       Y7, Y8, Y8
+	VMULPS       Y8, Y6, Y6
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X8, Y8
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       Y8, Y4, Y4
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         $0x20, R14
+	SUBQ         $0x08, R13
+	JMP          sumsone
+
+sumspart:
+	TESTQ      R13, R13
+	JZ         sumsend
+	LEAQ       (R14)(R12*1), R13
+	VMASKMOVPS (BX)(R14*1), Y0, Y6
+	VMASKMOVPS (SI)(R14*1), Y0, Y7
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	TESTQ      DI, DI
+	JZ         without0000001b
+	VMULPS     Y7, Y6, Y8
+	VMASKMOVPS (DI)(R14*1), Y0, Y9
+	VADDPS     Y9, Y8, Y8
+	VMASKMOVPS Y8, Y0, (DI)(R14*1)
+
+without0000001b:
+	TESTQ      R8, R8
+	JZ         without0000001c
+	VMASKMOVPS (R8)(R14*1), Y0, Y8
+	VADDPS     Y7, Y8, Y8
+	VMASKMOVPS Y8, Y0, (R8)(R14*1)
+
+without0000001c:
 	VMASKMOVPS   (R9)(R14*1), Y0, Y8
 	VMULPS       Y7, Y8, Y8
 	VANDPS       Y0, Y6, Y6
@@ -16814,11 +17149,11 @@ dxseveral:
 	VMULPS       Y3, Y7, Y7
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain0000000d
+	JZ           plain0000001d
 	VMOVUPS      (DX)(R14*1), Y6
 	VADDPS       Y6, Y7, Y7
 
-plain0000000d:
+plain0000001d:
 	VMOVUPS      Y7, (DX)(R14*1)
 	LEAQ         (R14)(R12*1), R15
 	VMOVUPS      32(BX)(R14*1), Y6
@@ -16832,11 +17167,11 @@ plain0000000d:
 	VMULPS       Y3, Y7, Y7
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain0000000e
+	JZ           plain0000001e
 	VMOVUPS      32(DX)(R14*1), Y6
 	VADDPS       Y6, Y7, Y7
 
-plain0000000e:
+plain0000001e:
 	VMOVUPS Y7, 32(DX)(R14*1)
 	ADDQ    $0x00000040, R14
 	SUBQ    $0x00000010, R13
@@ -16858,11 +17193,11 @@ dxone:
 	VMULPS       Y3, Y7, Y7
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain0000000f
+	JZ           plain0000001f
 	VMOVUPS      (DX)(R14*1), Y6
 	VADDPS       Y6, Y7, Y7
 
-plain0000000f:
+plain0000001f:
 	VMOVUPS Y7, (DX)(R14*1)
 	ADDQ    $0x20, R14
 	SUBQ    $0x08, R13
@@ -16883,11 +17218,11 @@ dxpart:
 	VMULPS       Y3, Y7, Y7
 	MOVQ         add+80(FP), R13
 	TESTQ        R13, R13
-	JZ           plain00000010
+	JZ           plain00000020
 	VMASKMOVPS   (DX)(R14*1), Y0, Y2
 	VADDPS       Y2, Y7, Y7
 
-plain00000010:
+plain00000020:
 	VMASKMOVPS Y7, Y0, (DX)(R14*1)
 
 dxend:

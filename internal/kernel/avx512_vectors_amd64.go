@@ -327,10 +327,10 @@ func avx512LogSoftmaxBackAdd(n int, dst *float32, a *float32, b *float32, s floa
 //go:noescape
 func avx512LayerNorm(rows int, cols int, y *float32, x *float32, scale *float32, shift *float32, mean *float32, inverse *float32, epsilon float64, past int)
 
-// avx512LayerNormBack is layerNormBack for at least one row and column.
+// avx512LayerNormBack is layerNormBack for at least one row and column. It may write dx past the caches if past is not 0, and not add.
 //
 //go:noescape
-func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)
+func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int, past int)
 
 // avx512Squares8 returns the sum of float64(a[i])*float64(a[i]) of eight leaves of 512 values; b is not used.
 //

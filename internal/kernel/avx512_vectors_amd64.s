@@ -16870,9 +16870,9 @@ affineend:
 	VZEROUPPER
 	RET
 
-// func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int)
+// func avx512LayerNormBack(rows int, cols int, dx *float32, dscale *float32, dshift *float32, x *float32, dy *float32, scale *float32, mean *float32, inverse *float32, add int, past int)
 // Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·avx512LayerNormBack(SB), NOSPLIT, $0-88
+TEXT ·avx512LayerNormBack(SB), NOSPLIT, $0-96
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
 	MOVQ       dx+16(FP), DX
@@ -16894,8 +16894,15 @@ TEXT ·avx512LayerNormBack(SB), NOSPLIT, $0-88
 	SHLQ       $0x02, R12
 	VXORPS     X0, X0, X0
 	VCVTSI2SDQ CX, X0, X0
+	MOVQ       past+88(FP), R13
+	TESTQ      R13, R13
+	JZ         near
+	MOVQ       DX, R13
+	ORQ        R12, R13
+	TESTQ      $0x0000003f, R13
+	JNZ        near
 
-row:
+pastrow:
 	VBROADCASTSS (R10), Z1
 	VBROADCASTSS (R11), Z2
 	VPXORD       Z3, Z3, Z3
@@ -16903,10 +16910,9 @@ row:
 	MOVQ         CX, R13
 	XORQ         R14, R14
 
-sumsseveral:
+pastsumsseveral:
 	CMPQ       R13, $0x00000040
-	JLT        sumsone
-	PREFETCHT1 (DX)(R14*1)
+	JLT        pastsumsone
 	LEAQ       (R14)(R12*1), R15
 	PREFETCHT1 (BX)(R15*1)
 	VMOVUPS    (BX)(R14*1), Z5
@@ -16931,7 +16937,6 @@ without00000002:
 	VMOVUPS    (R9)(R14*1), Z7
 	VMULPS     Z6, Z7, Z7
 	VMULPS     Z7, Z5, Z5
-	PREFETCHT1 64(DX)(R14*1)
 	LEAQ       (R14)(R12*1), R15
 	PREFETCHT1 64(BX)(R15*1)
 	VMOVUPS    64(BX)(R14*1), Z6
@@ -16957,7 +16962,6 @@ without00000004:
 	VMULPS      Z8, Z9, Z9
 	VADDPS      Z9, Z7, Z7
 	VFMADD231PS Z9, Z6, Z5
-	PREFETCHT1  128(DX)(R14*1)
 	LEAQ        (R14)(R12*1), R15
 	PREFETCHT1  128(BX)(R15*1)
 	VMOVUPS     128(BX)(R14*1), Z6
@@ -16983,7 +16987,6 @@ without00000006:
 	VMULPS      Z8, Z9, Z9
 	VADDPS      Z9, Z7, Z7
 	VFMADD231PS Z9, Z6, Z5
-	PREFETCHT1  192(DX)(R14*1)
 	LEAQ        (R14)(R12*1), R15
 	PREFETCHT1  192(BX)(R15*1)
 	VMOVUPS     192(BX)(R14*1), Z6
@@ -17021,12 +17024,11 @@ without00000008:
 	VADDPD        Z5, Z4, Z4
 	ADDQ          $0x00000100, R14
 	SUBQ          $0x00000040, R13
-	JMP           sumsseveral
+	JMP           pastsumsseveral
 
-sumsone:
+pastsumsone:
 	CMPQ       R13, $0x10
-	JLT        sumspart
-	PREFETCHT1 (DX)(R14*1)
+	JLT        pastsumspart
 	LEAQ       (R14)(R12*1), R15
 	PREFETCHT1 (BX)(R15*1)
 	VMOVUPS    (BX)(R14*1), Z5
@@ -17063,11 +17065,11 @@ without0000000a:
 	VADDPD        Z5, Z4, Z4
 	ADDQ          $0x40, R14
 	SUBQ          $0x10, R13
-	JMP           sumsone
+	JMP           pastsumsone
 
-sumspart:
+pastsumspart:
 	TESTQ     R13, R13
-	JZ        sumsend
+	JZ        pastsumsend
 	LEAQ      (R14)(R12*1), R13
 	VMOVUPS.Z (BX)(R14*1), K1, Z5
 	VMOVUPS.Z (SI)(R14*1), K1, Z6
@@ -17088,6 +17090,346 @@ without0000000b:
 	VMOVUPS   Z7, K1, (R8)(R14*1)
 
 without0000000c:
+	VMOVUPS.Z     (R9)(R14*1), K1, Z7
+	VMULPS        Z6, Z7, Z7
+	VMOVAPS.Z     Z5, K1, Z5
+	VMULPS        Z7, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z7, Y6
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        Z7, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z5, Z5
+	VADDPD        Z5, Z4, Z4
+
+pastsumsend:
+	TESTQ         DX, DX
+	JZ            pastnext
+	VEXTRACTF64X4 $0x01, Z3, Y5
+	VADDPD        Y5, Y3, Y3
+	VEXTRACTF32X4 $0x01, Y3, X5
+	VADDPD        X5, X3, X3
+	VPERMILPD     $0x01, X3, X5
+	VADDSD        X5, X3, X3
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VADDPD        Y5, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X5
+	VADDPD        X5, X4, X4
+	VPERMILPD     $0x01, X4, X5
+	VADDSD        X5, X4, X4
+	VDIVSD        X0, X3, X3
+	VDIVSD        X0, X4, X4
+	VCVTSD2SS     X3, X3, X5
+	VBROADCASTSS  X5, Z5
+	VCVTSD2SS     X4, X4, X6
+	VBROADCASTSS  X6, Z6
+	MOVQ          CX, R13
+	XORQ          R14, R14
+
+pastdxseveral:
+	CMPQ         R13, $0x00000020
+	JLT          pastdxone
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
+	VMOVUPS      (BX)(R14*1), Z7
+	VMOVUPS      (SI)(R14*1), Z8
+	VSUBPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      (R9)(R14*1), Z9
+	VMULPS       Z9, Z8, Z8
+	VSUBPS       Z5, Z8, Z8
+	VFNMADD231PS Z6, Z7, Z8
+	VMULPS       Z2, Z8, Z8
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000d
+	VMOVUPS      (DX)(R14*1), Z7
+	VADDPS       Z7, Z8, Z8
+
+plain0000000d:
+	VMOVNTPS     Z8, (DX)(R14*1)
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   64(SI)(R15*1)
+	VMOVUPS      64(BX)(R14*1), Z7
+	VMOVUPS      64(SI)(R14*1), Z8
+	VSUBPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      64(R9)(R14*1), Z9
+	VMULPS       Z9, Z8, Z8
+	VSUBPS       Z5, Z8, Z8
+	VFNMADD231PS Z6, Z7, Z8
+	VMULPS       Z2, Z8, Z8
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000e
+	VMOVUPS      64(DX)(R14*1), Z7
+	VADDPS       Z7, Z8, Z8
+
+plain0000000e:
+	VMOVNTPS Z8, 64(DX)(R14*1)
+	ADDQ     $0x00000080, R14
+	SUBQ     $0x00000020, R13
+	JMP      pastdxseveral
+
+pastdxone:
+	CMPQ         R13, $0x10
+	JLT          pastdxpart
+	LEAQ         (R14)(R12*1), R15
+	PREFETCHT1   (SI)(R15*1)
+	VMOVUPS      (BX)(R14*1), Z7
+	VMOVUPS      (SI)(R14*1), Z8
+	VSUBPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      (R9)(R14*1), Z9
+	VMULPS       Z9, Z8, Z8
+	VSUBPS       Z5, Z8, Z8
+	VFNMADD231PS Z6, Z7, Z8
+	VMULPS       Z2, Z8, Z8
+	MOVQ         add+80(FP), R15
+	TESTQ        R15, R15
+	JZ           plain0000000f
+	VMOVUPS      (DX)(R14*1), Z7
+	VADDPS       Z7, Z8, Z8
+
+plain0000000f:
+	VMOVNTPS Z8, (DX)(R14*1)
+	ADDQ     $0x40, R14
+	SUBQ     $0x10, R13
+	JMP      pastdxone
+
+pastdxpart:
+	TESTQ        R13, R13
+	JZ           pastdxend
+	LEAQ         (R14)(R12*1), R13
+	VMOVUPS.Z    (BX)(R14*1), K1, Z7
+	VMOVUPS.Z    (SI)(R14*1), K1, Z8
+	VSUBPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS.Z    (R9)(R14*1), K1, Z1
+	VMULPS       Z1, Z8, Z8
+	VSUBPS       Z5, Z8, Z8
+	VFNMADD231PS Z6, Z7, Z8
+	VMULPS       Z2, Z8, Z8
+	MOVQ         add+80(FP), R13
+	TESTQ        R13, R13
+	JZ           plain00000010
+	VMOVUPS.Z    (DX)(R14*1), K1, Z1
+	VADDPS       Z1, Z8, Z8
+
+plain00000010:
+	VMOVUPS Z8, K1, (DX)(R14*1)
+
+pastdxend:
+	ADDQ R12, DX
+
+pastnext:
+	ADDQ R12, BX
+	ADDQ R12, SI
+	ADDQ $0x04, R10
+	ADDQ $0x04, R11
+	DECQ AX
+	JNZ  pastrow
+	SFENCE
+	VZEROUPPER
+	RET
+
+near:
+row:
+	VBROADCASTSS (R10), Z1
+	VBROADCASTSS (R11), Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	MOVQ         CX, R13
+	XORQ         R14, R14
+
+sumsseveral:
+	CMPQ       R13, $0x00000040
+	JLT        sumsone
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Z5
+	VMOVUPS    (SI)(R14*1), Z6
+	VSUBPS     Z1, Z5, Z5
+	VMULPS     Z2, Z5, Z5
+	TESTQ      DI, DI
+	JZ         without00000011
+	VMULPS     Z6, Z5, Z7
+	VMOVUPS    (DI)(R14*1), Z8
+	VADDPS     Z8, Z7, Z7
+	VMOVUPS    Z7, (DI)(R14*1)
+
+without00000011:
+	TESTQ   R8, R8
+	JZ      without00000012
+	VMOVUPS (R8)(R14*1), Z7
+	VADDPS  Z6, Z7, Z7
+	VMOVUPS Z7, (R8)(R14*1)
+
+without00000012:
+	VMOVUPS    (R9)(R14*1), Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z7, Z5, Z5
+	PREFETCHT1 64(DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 64(BX)(R15*1)
+	VMOVUPS    64(BX)(R14*1), Z6
+	VMOVUPS    64(SI)(R14*1), Z8
+	VSUBPS     Z1, Z6, Z6
+	VMULPS     Z2, Z6, Z6
+	TESTQ      DI, DI
+	JZ         without00000013
+	VMULPS     Z8, Z6, Z9
+	VMOVUPS    64(DI)(R14*1), Z10
+	VADDPS     Z10, Z9, Z9
+	VMOVUPS    Z9, 64(DI)(R14*1)
+
+without00000013:
+	TESTQ   R8, R8
+	JZ      without00000014
+	VMOVUPS 64(R8)(R14*1), Z9
+	VADDPS  Z8, Z9, Z9
+	VMOVUPS Z9, 64(R8)(R14*1)
+
+without00000014:
+	VMOVUPS     64(R9)(R14*1), Z9
+	VMULPS      Z8, Z9, Z9
+	VADDPS      Z9, Z7, Z7
+	VFMADD231PS Z9, Z6, Z5
+	PREFETCHT1  128(DX)(R14*1)
+	LEAQ        (R14)(R12*1), R15
+	PREFETCHT1  128(BX)(R15*1)
+	VMOVUPS     128(BX)(R14*1), Z6
+	VMOVUPS     128(SI)(R14*1), Z8
+	VSUBPS      Z1, Z6, Z6
+	VMULPS      Z2, Z6, Z6
+	TESTQ       DI, DI
+	JZ          without00000015
+	VMULPS      Z8, Z6, Z9
+	VMOVUPS     128(DI)(R14*1), Z10
+	VADDPS      Z10, Z9, Z9
+	VMOVUPS     Z9, 128(DI)(R14*1)
+
+without00000015:
+	TESTQ   R8, R8
+	JZ      without00000016
+	VMOVUPS 128(R8)(R14*1), Z9
+	VADDPS  Z8, Z9, Z9
+	VMOVUPS Z9, 128(R8)(R14*1)
+
+without00000016:
+	VMOVUPS     128(R9)(R14*1), Z9
+	VMULPS      Z8, Z9, Z9
+	VADDPS      Z9, Z7, Z7
+	VFMADD231PS Z9, Z6, Z5
+	PREFETCHT1  192(DX)(R14*1)
+	LEAQ        (R14)(R12*1), R15
+	PREFETCHT1  192(BX)(R15*1)
+	VMOVUPS     192(BX)(R14*1), Z6
+	VMOVUPS     192(SI)(R14*1), Z8
+	VSUBPS      Z1, Z6, Z6
+	VMULPS      Z2, Z6, Z6
+	TESTQ       DI, DI
+	JZ          without00000017
+	VMULPS      Z8, Z6, Z9
+	VMOVUPS     192(DI)(R14*1), Z10
+	VADDPS      Z10, Z9, Z9
+	VMOVUPS     Z9, 192(DI)(R14*1)
+
+without00000017:
+	TESTQ   R8, R8
+	JZ      without00000018
+	VMOVUPS 192(R8)(R14*1), Z9
+	VADDPS  Z8, Z9, Z9
+	VMOVUPS Z9, 192(R8)(R14*1)
+
+without00000018:
+	VMOVUPS       192(R9)(R14*1), Z9
+	VMULPS        Z8, Z9, Z9
+	VADDPS        Z9, Z7, Z7
+	VFMADD231PS   Z9, Z6, Z5
+	VEXTRACTF64X4 $0x01, Z7, Y6
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        Z7, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z5, Z5
+	VADDPD        Z5, Z4, Z4
+	ADDQ          $0x00000100, R14
+	SUBQ          $0x00000040, R13
+	JMP           sumsseveral
+
+sumsone:
+	CMPQ       R13, $0x10
+	JLT        sumspart
+	PREFETCHT1 (DX)(R14*1)
+	LEAQ       (R14)(R12*1), R15
+	PREFETCHT1 (BX)(R15*1)
+	VMOVUPS    (BX)(R14*1), Z5
+	VMOVUPS    (SI)(R14*1), Z6
+	VSUBPS     Z1, Z5, Z5
+	VMULPS     Z2, Z5, Z5
+	TESTQ      DI, DI
+	JZ         without00000019
+	VMULPS     Z6, Z5, Z7
+	VMOVUPS    (DI)(R14*1), Z8
+	VADDPS     Z8, Z7, Z7
+	VMOVUPS    Z7, (DI)(R14*1)
+
+without00000019:
+	TESTQ   R8, R8
+	JZ      without0000001a
+	VMOVUPS (R8)(R14*1), Z7
+	VADDPS  Z6, Z7, Z7
+	VMOVUPS Z7, (R8)(R14*1)
+
+without0000001a:
+	VMOVUPS       (R9)(R14*1), Z7
+	VMULPS        Z6, Z7, Z7
+	VMULPS        Z7, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z7, Y6
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        Z7, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z5, Z5
+	VADDPD        Z5, Z4, Z4
+	ADDQ          $0x40, R14
+	SUBQ          $0x10, R13
+	JMP           sumsone
+
+sumspart:
+	TESTQ     R13, R13
+	JZ        sumsend
+	LEAQ      (R14)(R12*1), R13
+	VMOVUPS.Z (BX)(R14*1), K1, Z5
+	VMOVUPS.Z (SI)(R14*1), K1, Z6
+	VSUBPS    Z1, Z5, Z5
+	VMULPS    Z2, Z5, Z5
+	TESTQ     DI, DI
+	JZ        without0000001b
+	VMULPS    Z6, Z5, Z7
+	VMOVUPS.Z (DI)(R14*1), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, (DI)(R14*1)
+
+without0000001b:
+	TESTQ     R8, R8
+	JZ        without0000001c
+	VMOVUPS.Z (R8)(R14*1), K1, Z7
+	VADDPS    Z6, Z7, Z7
+	VMOVUPS   Z7, K1, (R8)(R14*1)
+
+without0000001c:
 	VMOVUPS.Z     (R9)(R14*1), K1, Z7
 	VMULPS        Z6, Z7, Z7
 	VMOVAPS.Z     Z5, K1, Z5
@@ -17143,11 +17485,11 @@ dxseveral:
 	VMULPS       Z2, Z8, Z8
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain0000000d
+	JZ           plain0000001d
 	VMOVUPS      (DX)(R14*1), Z7
 	VADDPS       Z7, Z8, Z8
 
-plain0000000d:
+plain0000001d:
 	VMOVUPS      Z8, (DX)(R14*1)
 	LEAQ         (R14)(R12*1), R15
 	PREFETCHT1   64(SI)(R15*1)
@@ -17162,11 +17504,11 @@ plain0000000d:
 	VMULPS       Z2, Z8, Z8
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain0000000e
+	JZ           plain0000001e
 	VMOVUPS      64(DX)(R14*1), Z7
 	VADDPS       Z7, Z8, Z8
 
-plain0000000e:
+plain0000001e:
 	VMOVUPS Z8, 64(DX)(R14*1)
 	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000020, R13
@@ -17188,11 +17530,11 @@ dxone:
 	VMULPS       Z2, Z8, Z8
 	MOVQ         add+80(FP), R15
 	TESTQ        R15, R15
-	JZ           plain0000000f
+	JZ           plain0000001f
 	VMOVUPS      (DX)(R14*1), Z7
 	VADDPS       Z7, Z8, Z8
 
-plain0000000f:
+plain0000001f:
 	VMOVUPS Z8, (DX)(R14*1)
 	ADDQ    $0x40, R14
 	SUBQ    $0x10, R13
@@ -17213,11 +17555,11 @@ dxpart:
 	VMULPS       Z2, Z8, Z8
 	MOVQ         add+80(FP), R13
 	TESTQ        R13, R13
-	JZ           plain00000010
+	JZ           plain00000020
 	VMOVUPS.Z    (DX)(R14*1), K1, Z1
 	VADDPS       Z1, Z8, Z8
 
-plain00000010:
+plain00000020:
 	VMOVUPS Z8, K1, (DX)(R14*1)
 
 dxend:

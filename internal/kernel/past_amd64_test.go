@@ -54,19 +54,22 @@ func testRowsFarLarger(t *testing.T, k *Table[float32]) {
 		}
 		whole, parts := make([]float32, n+17), make([]float32, n)
 		for _, first := range []int{0, 1} {
-			for name, run := range map[string]func(rows int, dst, x, y []float32){
-				"LayerNorm": func(rows int, dst, x, _ []float32) {
+			for name, run := range map[string]func(from, rows int, dst, x, y []float32){
+				"LayerNorm": func(_, rows int, dst, x, _ []float32) {
 					mean := make([]float32, 2*rows)
-					k.LayerNorm(rows, cols, dst, x, y[:cols], some[:cols], mean[:rows], mean[rows:], 1e-3)
+					k.LayerNorm(rows, cols, dst, x, some[1:cols+1], some[:cols], mean[:rows], mean[rows:], 1e-3)
 				},
-				"SoftmaxBack": func(rows int, dst, x, y []float32) { k.SoftmaxBack(rows, cols, dst, cols, x, cols, y, cols, false) },
+				"LayerNormBack": func(from, rows int, dst, x, y []float32) {
+					k.LayerNormBack(rows, cols, dst, nil, nil, x, y, some[:cols], some[from:][:rows], some[from+1:][:rows], false)
+				},
+				"SoftmaxBack": func(_, rows int, dst, x, y []float32) { k.SoftmaxBack(rows, cols, dst, cols, x, cols, y, cols, false) },
 			} {
 				for i := range whole {
 					whole[i] = canary
 				}
-				run(rows, whole[first:][:n], x, y)
+				run(0, rows, whole[first:][:n], x, y)
 				for r := range rows {
-					run(1, parts[r*cols:][:cols], x[r*cols:][:cols], y[r*cols:][:cols])
+					run(r, 1, parts[r*cols:][:cols], x[r*cols:][:cols], y[r*cols:][:cols])
 				}
 				sameBits(t, name, whole[first:][:n], parts)
 				for i, v := range whole {

@@ -14,7 +14,7 @@ type rowKernels struct {
 	softmaxBack, softmaxBackAdd       func(n int, dst, a, b *float32, mean float64, past int)
 	logSoftmaxBack, logSoftmaxBackAdd loop
 	layerNorm                         func(rows, cols int, y, x, scale, shift, mean, inverse *float32, epsilon float64, past int)
-	layerNormBack                     func(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add int)
+	layerNormBack                     func(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add, past int)
 }
 
 // longRow is the most columns of a row that is not cut.
@@ -241,9 +241,12 @@ func (v *vectors) layerNormBack(rows, cols int, dx, dscale, dshift, x, dy, scale
 		return
 	}
 	checkLayerNorm(rows, cols, x, dy, dx, scale, nil, dscale, dshift, mean, inverse)
-	most := rowsOf(cols)
+	most, past := rowsOf(cols), dx != nil && !add && 4*3*rows*cols >= farLarger && &dx[0] != &x[0] && &dx[0] != &dy[0]
+	if past {
+		most *= longRow / piece
+	}
 	for r := 0; r < rows; r += most {
-		v.callLayerNormBack(min(most, rows-r), cols, at(dx, r*cols), at(dscale, 0), at(dshift, 0), &x[r*cols], &dy[r*cols], &scale[0], &mean[r], &inverse[r], flagOf(add))
+		v.callLayerNormBack(min(most, rows-r), cols, at(dx, r*cols), at(dscale, 0), at(dshift, 0), &x[r*cols], &dy[r*cols], &scale[0], &mean[r], &inverse[r], flagOf(add), flagOf(past))
 	}
 }
 
@@ -256,6 +259,6 @@ func at(x []float32, i int) *float32 {
 }
 
 //go:noinline
-func (v *vectors) callLayerNormBack(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add int) {
-	v.rows.layerNormBack(rows, cols, dx, dscale, dshift, x, dy, scale, mean, inverse, add)
+func (v *vectors) callLayerNormBack(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add, past int) {
+	v.rows.layerNormBack(rows, cols, dx, dscale, dshift, x, dy, scale, mean, inverse, add, past)
 }

@@ -239,7 +239,7 @@ type Table[T Float] struct {
 
 	// ELU is an exponential linear unit, see [ELU]. dst may be x. The error is
 	// below 3 ulp in every set. The worst of all numbers in the vector sets, for
-	// positive 1.5, negative 0.75 and width 2, is 1.67, of its derivative 1.74.
+	// positive 1.5, negative 0.75 and width 2, is 1.67, of its derivative 1.73.
 	ELU func(dst, x []T, h ELU)
 
 	// ELUBack is dx[i] = dy[i] times the derivative of ELU at x[i], added to
@@ -249,7 +249,7 @@ type Table[T Float] struct {
 	// Softmax is, in each row, dst[j] = exp(x[j]-h) / sum over i of exp(x[i]-h),
 	// with h the row's maximum, the sum in float64. The vector sets take the
 	// exponentials in float32, with an error below 2 ulp, and in longer rows
-	// add up those of each four vectors in float32 before they go to the sum. A
+	// add up those of three or four vectors in float32 before they go to the sum. A
 	// row that holds NaN or +Inf, or -Inf only, gives NaN throughout. dst may
 	// be x with the same stride.
 	Softmax func(rows, cols int, dst []T, ldd int, x []T, ldx int)

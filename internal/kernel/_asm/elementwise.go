@@ -36,13 +36,20 @@ func (p place) load(slice Register) Register {
 	return r
 }
 
+// store stores a vector of the result, past the caches where that is asked for.
 func (p place) store(r, slice Register) {
-	switch {
-	case p.mask != nil:
-		p.mask.store(r, p.address(slice))
-	case p.t.past:
+	if p.mask == nil && p.t.past {
 		VMOVNTPS(r, p.address(slice))
-	default:
+	} else {
+		p.keep(r, slice)
+	}
+}
+
+// keep stores a vector through the caches.
+func (p place) keep(r, slice Register) {
+	if p.mask != nil {
+		p.mask.store(r, p.address(slice))
+	} else {
 		VMOVUPS(r, p.address(slice))
 	}
 }

@@ -51,7 +51,7 @@ func (t *target) layerNorm() {
 	means, inverses := Load(Param("mean"), GP64()), Load(Param("inverse"), GP64())
 	part, bytes, count := t.rowEnd(cols)
 
-	loop := func(name string) {
+	t.rowsNearAndPast(y, bytes, func(name string) {
 		Label(name + "row")
 		n := GP64()
 		var sums, squares [2]Register
@@ -106,25 +106,27 @@ func (t *target) layerNorm() {
 		ADDQ(U8(4), inverses)
 		DECQ(rows)
 		JNZ(LabelRef(name + "row"))
-		if t.past {
-			SFENCE()
-		}
-		t.end()
-	}
-	// Whole vectors of y are stored past the caches where each is a line, or a part of one.
+	})
+}
+
+// rowsNearAndPast is nearAndPast for rows that lie one after the other. Whole vectors are stored past the caches where each is a line, or a part of one.
+func (t *target) rowsNearAndPast(dst, bytes Register, loop func(name string)) {
 	past, place := GP64(), GP64()
 	Load(Param("past"), past)
 	TESTQ(past, past)
 	JZ(LabelRef("near"))
-	MOVQ(y, place)
+	MOVQ(dst, place)
 	ORQ(bytes, place)
 	TESTQ(U32(t.bytes()-1), place)
 	JNZ(LabelRef("near"))
 	t.past = true
 	loop("past")
 	t.past = false
+	SFENCE()
+	t.end()
 	Label("near")
 	loop("")
+	t.end()
 }
 
 // rowEnd is the mask of the last vector of a row, its length in bytes, and the number of columns as a float64.
@@ -159,8 +161,8 @@ const together = 4
 // With g = scale dy and z = (x - mean) inverse: dx = (g - Σ g/n - z Σ g z/n) inverse, and what a row adds to the gradients of scale and shift is
 // dy z and dy. A nil slice is not computed.
 func (t *target) layerNormBack() {
-	t.function("LayerNormBack", "func(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add int)",
-		"is layerNormBack for at least one row and column.")
+	t.function("LayerNormBack", "func(rows, cols int, dx, dscale, dshift, x, dy, scale, mean, inverse *float32, add, past int)",
+		"is layerNormBack for at least one row and column. It may write dx past the caches if past is not 0, and not add.")
 	rows, cols := Load(Param("rows"), GP64()), Load(Param("cols"), GP64())
 	dx, x, dy := Load(Param("dx"), GP64()), Load(Param("x"), GP64()), Load(Param("dy"), GP64())
 	dscale, dshift, scale := Load(Param("dscale"), GP64()), Load(Param("dshift"), GP64()), Load(Param("scale"), GP64())
@@ -176,82 +178,85 @@ func (t *target) layerNormBack() {
 		Label(name)
 	}
 
-	Label("row")
-	n := GP64()
-	mean, inverse := t.broadcast(Mem{Base: means}), t.broadcast(Mem{Base: inverses})
-	s0, s1 := t.vec(), t.vec()
-	t.zero(s0)
-	t.zero(s1)
-	MOVQ(cols, n)
-	t.eachGroup("sums", n, together, part, func(group []place) {
-		var sums, products Register
-		for _, p := range group {
-			p.prefetch(dx)
-			p.after(bytes).prefetch(x)
+	t.rowsNearAndPast(dx, bytes, func(name string) {
+		Label(name + "row")
+		n := GP64()
+		mean, inverse := t.broadcast(Mem{Base: means}), t.broadcast(Mem{Base: inverses})
+		s0, s1 := t.vec(), t.vec()
+		t.zero(s0)
+		t.zero(s1)
+		MOVQ(cols, n)
+		t.eachGroup(name+"sums", n, together, part, func(group []place) {
+			var sums, products Register
+			for _, p := range group {
+				if !t.past {
+					p.prefetch(dx)
+				}
+				p.after(bytes).prefetch(x)
+				z, d := p.load(x), p.load(dy)
+				VSUBPS(mean, z, z)
+				VMULPS(inverse, z, z)
+				skip(dscale, func() {
+					r := t.vec()
+					VMULPS(d, z, r)
+					VADDPS(p.load(dscale), r, r)
+					p.keep(r, dscale)
+				})
+				skip(dshift, func() {
+					r := p.load(dshift)
+					VADDPS(d, r, r)
+					p.keep(r, dshift)
+				})
+				g := p.load(scale)
+				VMULPS(d, g, g) // 0 where the mask leaves lanes out
+				p.clear(z)
+				if sums == nil {
+					sums, products = g, z
+					VMULPS(g, z, products)
+					continue
+				}
+				VADDPS(g, sums, sums)
+				VFMADD231PS(g, z, products)
+			}
+			for _, v := range [][2]Register{{sums, s0}, {products, s1}} {
+				low, high := t.doubles(v[0])
+				VADDPD(high, low, low)
+				VADDPD(low, v[1], v[1])
+			}
+		})
+		TESTQ(dx, dx)
+		JZ(LabelRef(name + "next"))
+		sum, product := t.total(s0), t.total(s1)
+		VDIVSD(count, sum, sum)
+		VDIVSD(count, product, product)
+		sums, products := t.spread(sum), t.spread(product)
+		MOVQ(cols, n)
+		t.eachOf(name+"dx", n, 2, part, func(p place) {
+			p.after(bytes).prefetch(dy)
 			z, d := p.load(x), p.load(dy)
 			VSUBPS(mean, z, z)
 			VMULPS(inverse, z, z)
-			skip(dscale, func() {
-				r := t.vec()
-				VMULPS(d, z, r)
-				VADDPS(p.load(dscale), r, r)
-				p.store(r, dscale)
-			})
-			skip(dshift, func() {
-				r := p.load(dshift)
-				VADDPS(d, r, r)
-				p.store(r, dshift)
-			})
-			g := p.load(scale)
-			VMULPS(d, g, g) // 0 where the mask leaves lanes out
-			p.clear(z)
-			if sums == nil {
-				sums, products = g, z
-				VMULPS(g, z, products)
-				continue
-			}
-			VADDPS(g, sums, sums)
-			VFMADD231PS(g, z, products)
-		}
-		for _, v := range [][2]Register{{sums, s0}, {products, s1}} {
-			low, high := t.doubles(v[0])
-			VADDPD(high, low, low)
-			VADDPD(low, v[1], v[1])
-		}
+			VMULPS(p.load(scale), d, d)
+			VSUBPS(sums, d, d)
+			VFNMADD231PS(products, z, d)
+			VMULPS(inverse, d, d)
+			labels++
+			plain := "plain" + hex(uint32(labels))
+			add := GP64()
+			Load(Param("add"), add)
+			TESTQ(add, add)
+			JZ(LabelRef(plain))
+			VADDPS(p.load(dx), d, d)
+			Label(plain)
+			p.store(d, dx)
+		})
+		ADDQ(bytes, dx)
+		Label(name + "next")
+		ADDQ(bytes, x)
+		ADDQ(bytes, dy)
+		ADDQ(U8(4), means)
+		ADDQ(U8(4), inverses)
+		DECQ(rows)
+		JNZ(LabelRef(name + "row"))
 	})
-	TESTQ(dx, dx)
-	JZ(LabelRef("next"))
-	sum, product := t.total(s0), t.total(s1)
-	VDIVSD(count, sum, sum)
-	VDIVSD(count, product, product)
-	sums, products := t.spread(sum), t.spread(product)
-	MOVQ(cols, n)
-	t.eachOf("dx", n, 2, part, func(p place) {
-		p.after(bytes).prefetch(dy)
-		z, d := p.load(x), p.load(dy)
-		VSUBPS(mean, z, z)
-		VMULPS(inverse, z, z)
-		VMULPS(p.load(scale), d, d)
-		VSUBPS(sums, d, d)
-		VFNMADD231PS(products, z, d)
-		VMULPS(inverse, d, d)
-		labels++
-		plain := "plain" + hex(uint32(labels))
-		add := GP64()
-		Load(Param("add"), add)
-		TESTQ(add, add)
-		JZ(LabelRef(plain))
-		VADDPS(p.load(dx), d, d)
-		Label(plain)
-		p.store(d, dx)
-	})
-	ADDQ(bytes, dx)
-	Label("next")
-	ADDQ(bytes, x)
-	ADDQ(bytes, dy)
-	ADDQ(U8(4), means)
-	ADDQ(U8(4), inverses)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	t.end()
 }
