@@ -2255,48 +2255,78 @@ sums6:
 // func avx2CopyRows(rows int, cols int, dst *float32, ldd int, src *float32, lds int)
 // Requires: AVX
 TEXT ·avx2CopyRows(SB), NOSPLIT, $0-48
-	MOVQ    rows+0(FP), AX
-	MOVQ    cols+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    ldd+24(FP), BX
-	MOVQ    src+32(FP), SI
-	MOVQ    lds+40(FP), DI
-	SHLQ    $0x02, BX
-	SHLQ    $0x02, DI
-	CMPQ    CX, $0x08
-	JLE     width1
-	SUBQ    $0x08, CX
+	MOVQ rows+0(FP), AX
+	MOVQ cols+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ ldd+24(FP), BX
+	MOVQ src+32(FP), SI
+	MOVQ lds+40(FP), DI
+	SHLQ $0x02, BX
+	SHLQ $0x02, DI
+	CMPQ CX, $0x08
+	JLE  width1
+	SUBQ $0x08, CX
+	CMPQ CX, $0x08
+	JNE  part2
+
+loop2:
+	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    DI, SI
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop2
+	VZEROUPPER
+	RET
+
+part2:
 	LEAQ    lanes<>+32(SB), R8
 	SHLQ    $0x02, CX
 	SUBQ    CX, R8
-	VMOVUPS (R8), Y0
+	VMOVUPS (R8), Y15
 
-loop2:
-	VMOVUPS    (SI), Y1
-	VMOVUPS    Y1, (DX)
-	VMASKMOVPS 32(SI), Y0, Y1
-	VMASKMOVPS Y1, Y0, 32(DX)
+loop2part:
+	VMOVUPS    (SI), Y0
+	VMOVUPS    Y0, (DX)
+	VMASKMOVPS 32(SI), Y15, Y1
+	VMASKMOVPS Y1, Y15, 32(DX)
 	ADDQ       DI, SI
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop2
+	JNZ        loop2part
 	VZEROUPPER
 	RET
 
 width1:
-	SUBQ    $0x00, CX
+	SUBQ $0x00, CX
+	CMPQ CX, $0x08
+	JNE  part1
+
+loop1:
+	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    DI, SI
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop1
+	VZEROUPPER
+	RET
+
+part1:
 	LEAQ    lanes<>+32(SB), R8
 	SHLQ    $0x02, CX
 	SUBQ    CX, R8
-	VMOVUPS (R8), Y0
+	VMOVUPS (R8), Y15
 
-loop1:
-	VMASKMOVPS (SI), Y0, Y1
-	VMASKMOVPS Y1, Y0, (DX)
+loop1part:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS Y0, Y15, (DX)
 	ADDQ       DI, SI
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop1
+	JNZ        loop1part
 	VZEROUPPER
 	RET
 
@@ -2776,14 +2806,37 @@ TEXT ·avx2BiasRelu(SB), NOSPLIT, $0-44
 	CMPQ         CX, $0x08
 	JLE          width1
 	SUBQ         $0x08, CX
-	LEAQ         lanes<>+32(SB), DI
-	SHLQ         $0x02, CX
-	SUBQ         CX, DI
-	VMOVUPS      (DI), Y15
+	CMPQ         CX, $0x08
+	JNE          part2
 	VMOVUPS      (SI), Y0
-	VMASKMOVPS   32(SI), Y15, Y1
+	VMOVUPS      32(SI), Y1
 
 loop2:
+	VMOVUPS (DX), Y2
+	VADDPS  Y0, Y2, Y2
+	VMAXPS  Y2, Y12, Y2
+	VADDPS  Y13, Y2, Y2
+	VMOVUPS Y2, (DX)
+	VMOVUPS 32(DX), Y3
+	VADDPS  Y1, Y3, Y3
+	VMAXPS  Y3, Y12, Y3
+	VADDPS  Y13, Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop2
+	VZEROUPPER
+	RET
+
+part2:
+	LEAQ       lanes<>+32(SB), DI
+	SHLQ       $0x02, CX
+	SUBQ       CX, DI
+	VMOVUPS    (DI), Y15
+	VMOVUPS    (SI), Y0
+	VMASKMOVPS 32(SI), Y15, Y1
+
+loop2part:
 	VMOVUPS    (DX), Y2
 	VADDPS     Y0, Y2, Y2
 	VMAXPS     Y2, Y12, Y2
@@ -2796,19 +2849,36 @@ loop2:
 	VMASKMOVPS Y3, Y15, 32(DX)
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop2
+	JNZ        loop2part
 	VZEROUPPER
 	RET
 
 width1:
-	SUBQ       $0x00, CX
+	SUBQ    $0x00, CX
+	CMPQ    CX, $0x08
+	JNE     part1
+	VMOVUPS (SI), Y0
+
+loop1:
+	VMOVUPS (DX), Y1
+	VADDPS  Y0, Y1, Y1
+	VMAXPS  Y1, Y12, Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop1
+	VZEROUPPER
+	RET
+
+part1:
 	LEAQ       lanes<>+32(SB), DI
 	SHLQ       $0x02, CX
 	SUBQ       CX, DI
 	VMOVUPS    (DI), Y15
 	VMASKMOVPS (SI), Y15, Y0
 
-loop1:
+loop1part:
 	VMASKMOVPS (DX), Y15, Y1
 	VADDPS     Y0, Y1, Y1
 	VMAXPS     Y1, Y12, Y1
@@ -2816,7 +2886,7 @@ loop1:
 	VMASKMOVPS Y1, Y15, (DX)
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop1
+	JNZ        loop1part
 	VZEROUPPER
 	RET
 
@@ -2841,20 +2911,70 @@ GLOBL c80000000<>(SB), RODATA|NOPTR, $64
 // func avx2ReluDelta(rows int, cols int, d *float32, ldd int, y *float32, ldy int, sum *float32, add int)
 // Requires: AVX
 TEXT ·avx2ReluDelta(SB), NOSPLIT, $0-64
-	MOVQ       rows+0(FP), AX
-	MOVQ       cols+8(FP), CX
-	MOVQ       d+16(FP), DX
-	MOVQ       ldd+24(FP), BX
-	SHLQ       $0x02, BX
-	MOVQ       y+32(FP), SI
-	MOVQ       ldy+40(FP), DI
-	SHLQ       $0x02, DI
-	VXORPS     Y14, Y14, Y14
-	MOVQ       sum+48(FP), R8
-	MOVQ       add+56(FP), R9
-	CMPQ       CX, $0x18
-	JLE        width3
-	SUBQ       $0x18, CX
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    d+16(FP), DX
+	MOVQ    ldd+24(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    y+32(FP), SI
+	MOVQ    ldy+40(FP), DI
+	SHLQ    $0x02, DI
+	VXORPS  Y14, Y14, Y14
+	MOVQ    sum+48(FP), R8
+	MOVQ    add+56(FP), R9
+	CMPQ    CX, $0x18
+	JLE     width3
+	SUBQ    $0x18, CX
+	CMPQ    CX, $0x08
+	JNE     part4
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTQ   R9, R9
+	JZ      loop4
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+
+loop4:
+	VMOVUPS (DX), Y4
+	VMOVUPS (SI), Y8
+	VCMPPS  $0x16, Y14, Y8, Y8
+	VANDPS  Y8, Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(DX), Y5
+	VMOVUPS 32(SI), Y9
+	VCMPPS  $0x16, Y14, Y9, Y9
+	VANDPS  Y9, Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 64(DX), Y6
+	VMOVUPS 64(SI), Y10
+	VCMPPS  $0x16, Y14, Y10, Y10
+	VANDPS  Y10, Y6, Y6
+	VMOVUPS Y6, 64(DX)
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 96(DX), Y7
+	VMOVUPS 96(SI), Y11
+	VCMPPS  $0x16, Y14, Y11, Y11
+	VANDPS  Y11, Y7, Y7
+	VMOVUPS Y7, 96(DX)
+	VADDPS  Y7, Y3, Y3
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNZ     loop4
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	VZEROUPPER
+	RET
+
+part4:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -2864,13 +2984,13 @@ TEXT ·avx2ReluDelta(SB), NOSPLIT, $0-64
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	TESTQ      R9, R9
-	JZ         loop4
+	JZ         loop4part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
 	VMASKMOVPS 96(R8), Y15, Y3
 
-loop4:
+loop4part:
 	VMOVUPS    (DX), Y4
 	VMOVUPS    (SI), Y8
 	VCMPPS     $0x16, Y14, Y8, Y8
@@ -2898,7 +3018,7 @@ loop4:
 	ADDQ       BX, DX
 	ADDQ       DI, SI
 	DECQ       AX
-	JNZ        loop4
+	JNZ        loop4part
 	VMOVUPS    Y0, (R8)
 	VMOVUPS    Y1, 32(R8)
 	VMOVUPS    Y2, 64(R8)
@@ -2907,9 +3027,50 @@ loop4:
 	RET
 
 width3:
-	CMPQ       CX, $0x10
-	JLE        width2
-	SUBQ       $0x10, CX
+	CMPQ    CX, $0x10
+	JLE     width2
+	SUBQ    $0x10, CX
+	CMPQ    CX, $0x08
+	JNE     part3
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	TESTQ   R9, R9
+	JZ      loop3
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+
+loop3:
+	VMOVUPS (DX), Y4
+	VMOVUPS (SI), Y8
+	VCMPPS  $0x16, Y14, Y8, Y8
+	VANDPS  Y8, Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(DX), Y5
+	VMOVUPS 32(SI), Y9
+	VCMPPS  $0x16, Y14, Y9, Y9
+	VANDPS  Y9, Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 64(DX), Y6
+	VMOVUPS 64(SI), Y10
+	VCMPPS  $0x16, Y14, Y10, Y10
+	VANDPS  Y10, Y6, Y6
+	VMOVUPS Y6, 64(DX)
+	VADDPS  Y6, Y2, Y2
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNZ     loop3
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VZEROUPPER
+	RET
+
+part3:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -2918,12 +3079,12 @@ width3:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	TESTQ      R9, R9
-	JZ         loop3
+	JZ         loop3part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMASKMOVPS 64(R8), Y15, Y2
 
-loop3:
+loop3part:
 	VMOVUPS    (DX), Y4
 	VMOVUPS    (SI), Y8
 	VCMPPS     $0x16, Y14, Y8, Y8
@@ -2945,7 +3106,7 @@ loop3:
 	ADDQ       BX, DX
 	ADDQ       DI, SI
 	DECQ       AX
-	JNZ        loop3
+	JNZ        loop3part
 	VMOVUPS    Y0, (R8)
 	VMOVUPS    Y1, 32(R8)
 	VMASKMOVPS Y2, Y15, 64(R8)
@@ -2953,9 +3114,41 @@ loop3:
 	RET
 
 width2:
-	CMPQ       CX, $0x08
-	JLE        width1
-	SUBQ       $0x08, CX
+	CMPQ    CX, $0x08
+	JLE     width1
+	SUBQ    $0x08, CX
+	CMPQ    CX, $0x08
+	JNE     part2
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	TESTQ   R9, R9
+	JZ      loop2
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+
+loop2:
+	VMOVUPS (DX), Y4
+	VMOVUPS (SI), Y8
+	VCMPPS  $0x16, Y14, Y8, Y8
+	VANDPS  Y8, Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(DX), Y5
+	VMOVUPS 32(SI), Y9
+	VCMPPS  $0x16, Y14, Y9, Y9
+	VANDPS  Y9, Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	VADDPS  Y5, Y1, Y1
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNZ     loop2
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VZEROUPPER
+	RET
+
+part2:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -2963,11 +3156,11 @@ width2:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	TESTQ      R9, R9
-	JZ         loop2
+	JZ         loop2part
 	VMOVUPS    (R8), Y0
 	VMASKMOVPS 32(R8), Y15, Y1
 
-loop2:
+loop2part:
 	VMOVUPS    (DX), Y4
 	VMOVUPS    (SI), Y8
 	VCMPPS     $0x16, Y14, Y8, Y8
@@ -2983,24 +3176,47 @@ loop2:
 	ADDQ       BX, DX
 	ADDQ       DI, SI
 	DECQ       AX
-	JNZ        loop2
+	JNZ        loop2part
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y15, 32(R8)
 	VZEROUPPER
 	RET
 
 width1:
-	SUBQ       $0x00, CX
+	SUBQ    $0x00, CX
+	CMPQ    CX, $0x08
+	JNE     part1
+	VXORPS  Y0, Y0, Y0
+	TESTQ   R9, R9
+	JZ      loop1
+	VMOVUPS (R8), Y0
+
+loop1:
+	VMOVUPS (DX), Y4
+	VMOVUPS (SI), Y8
+	VCMPPS  $0x16, Y14, Y8, Y8
+	VANDPS  Y8, Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  Y4, Y0, Y0
+	ADDQ    BX, DX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNZ     loop1
+	VMOVUPS Y0, (R8)
+	VZEROUPPER
+	RET
+
+part1:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
 	VMOVUPS    (R10), Y15
 	VXORPS     Y0, Y0, Y0
 	TESTQ      R9, R9
-	JZ         loop1
+	JZ         loop1part
 	VMASKMOVPS (R8), Y15, Y0
 
-loop1:
+loop1part:
 	VMASKMOVPS (DX), Y15, Y4
 	VMASKMOVPS (SI), Y15, Y8
 	VCMPPS     $0x16, Y14, Y8, Y8
@@ -3010,7 +3226,7 @@ loop1:
 	ADDQ       BX, DX
 	ADDQ       DI, SI
 	DECQ       AX
-	JNZ        loop1
+	JNZ        loop1part
 	VMASKMOVPS Y0, Y15, (R8)
 	VZEROUPPER
 	RET
@@ -3018,16 +3234,49 @@ loop1:
 // func avx2SumDelta(rows int, cols int, d *float32, ldd int, sum *float32, add int)
 // Requires: AVX
 TEXT ·avx2SumDelta(SB), NOSPLIT, $0-48
-	MOVQ       rows+0(FP), AX
-	MOVQ       cols+8(FP), CX
-	MOVQ       d+16(FP), DX
-	MOVQ       ldd+24(FP), BX
-	SHLQ       $0x02, BX
-	MOVQ       sum+32(FP), SI
-	MOVQ       add+40(FP), DI
-	CMPQ       CX, $0x18
-	JLE        width3
-	SUBQ       $0x18, CX
+	MOVQ    rows+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    d+16(FP), DX
+	MOVQ    ldd+24(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    sum+32(FP), SI
+	MOVQ    add+40(FP), DI
+	CMPQ    CX, $0x18
+	JLE     width3
+	SUBQ    $0x18, CX
+	CMPQ    CX, $0x08
+	JNE     part4
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTQ   DI, DI
+	JZ      loop4
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+
+loop4:
+	VMOVUPS (DX), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(DX), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 64(DX), Y6
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 96(DX), Y7
+	VADDPS  Y7, Y3, Y3
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop4
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+part4:
 	LEAQ       lanes<>+32(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -3037,13 +3286,13 @@ TEXT ·avx2SumDelta(SB), NOSPLIT, $0-48
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	TESTQ      DI, DI
-	JZ         loop4
+	JZ         loop4part
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
 	VMOVUPS    64(SI), Y2
 	VMASKMOVPS 96(SI), Y15, Y3
 
-loop4:
+loop4part:
 	VMOVUPS    (DX), Y4
 	VADDPS     Y4, Y0, Y0
 	VMOVUPS    32(DX), Y5
@@ -3054,7 +3303,7 @@ loop4:
 	VADDPS     Y7, Y3, Y3
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop4
+	JNZ        loop4part
 	VMOVUPS    Y0, (SI)
 	VMOVUPS    Y1, 32(SI)
 	VMOVUPS    Y2, 64(SI)
@@ -3063,9 +3312,37 @@ loop4:
 	RET
 
 width3:
-	CMPQ       CX, $0x10
-	JLE        width2
-	SUBQ       $0x10, CX
+	CMPQ    CX, $0x10
+	JLE     width2
+	SUBQ    $0x10, CX
+	CMPQ    CX, $0x08
+	JNE     part3
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	TESTQ   DI, DI
+	JZ      loop3
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+
+loop3:
+	VMOVUPS (DX), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(DX), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 64(DX), Y6
+	VADDPS  Y6, Y2, Y2
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop3
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VZEROUPPER
+	RET
+
+part3:
 	LEAQ       lanes<>+32(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -3074,12 +3351,12 @@ width3:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	TESTQ      DI, DI
-	JZ         loop3
+	JZ         loop3part
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
 	VMASKMOVPS 64(SI), Y15, Y2
 
-loop3:
+loop3part:
 	VMOVUPS    (DX), Y4
 	VADDPS     Y4, Y0, Y0
 	VMOVUPS    32(DX), Y5
@@ -3088,7 +3365,7 @@ loop3:
 	VADDPS     Y6, Y2, Y2
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop3
+	JNZ        loop3part
 	VMOVUPS    Y0, (SI)
 	VMOVUPS    Y1, 32(SI)
 	VMASKMOVPS Y2, Y15, 64(SI)
@@ -3096,9 +3373,32 @@ loop3:
 	RET
 
 width2:
-	CMPQ       CX, $0x08
-	JLE        width1
-	SUBQ       $0x08, CX
+	CMPQ    CX, $0x08
+	JLE     width1
+	SUBQ    $0x08, CX
+	CMPQ    CX, $0x08
+	JNE     part2
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	TESTQ   DI, DI
+	JZ      loop2
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+
+loop2:
+	VMOVUPS (DX), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(DX), Y5
+	VADDPS  Y5, Y1, Y1
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop2
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VZEROUPPER
+	RET
+
+part2:
 	LEAQ       lanes<>+32(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -3106,40 +3406,58 @@ width2:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	TESTQ      DI, DI
-	JZ         loop2
+	JZ         loop2part
 	VMOVUPS    (SI), Y0
 	VMASKMOVPS 32(SI), Y15, Y1
 
-loop2:
+loop2part:
 	VMOVUPS    (DX), Y4
 	VADDPS     Y4, Y0, Y0
 	VMASKMOVPS 32(DX), Y15, Y5
 	VADDPS     Y5, Y1, Y1
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop2
+	JNZ        loop2part
 	VMOVUPS    Y0, (SI)
 	VMASKMOVPS Y1, Y15, 32(SI)
 	VZEROUPPER
 	RET
 
 width1:
-	SUBQ       $0x00, CX
+	SUBQ    $0x00, CX
+	CMPQ    CX, $0x08
+	JNE     part1
+	VXORPS  Y0, Y0, Y0
+	TESTQ   DI, DI
+	JZ      loop1
+	VMOVUPS (SI), Y0
+
+loop1:
+	VMOVUPS (DX), Y4
+	VADDPS  Y4, Y0, Y0
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop1
+	VMOVUPS Y0, (SI)
+	VZEROUPPER
+	RET
+
+part1:
 	LEAQ       lanes<>+32(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
 	VMOVUPS    (R8), Y15
 	VXORPS     Y0, Y0, Y0
 	TESTQ      DI, DI
-	JZ         loop1
+	JZ         loop1part
 	VMASKMOVPS (SI), Y15, Y0
 
-loop1:
+loop1part:
 	VMASKMOVPS (DX), Y15, Y4
 	VADDPS     Y4, Y0, Y0
 	ADDQ       BX, DX
 	DECQ       AX
-	JNZ        loop1
+	JNZ        loop1part
 	VMASKMOVPS Y0, Y15, (SI)
 	VZEROUPPER
 	RET
@@ -3147,19 +3465,67 @@ loop1:
 // func avx2RowTimes(k int, cols int, a *float32, ap int, b *float32, bp int, c *float32, add int)
 // Requires: AVX, FMA3
 TEXT ·avx2RowTimes(SB), NOSPLIT, $0-64
-	MOVQ       k+0(FP), AX
-	MOVQ       cols+8(FP), CX
-	MOVQ       a+16(FP), DX
-	MOVQ       ap+24(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       bp+40(FP), DI
-	MOVQ       c+48(FP), R8
-	MOVQ       add+56(FP), R9
-	SHLQ       $0x02, BX
-	SHLQ       $0x02, DI
-	CMPQ       CX, $0x38
-	JLE        width7
-	SUBQ       $0x38, CX
+	MOVQ    k+0(FP), AX
+	MOVQ    cols+8(FP), CX
+	MOVQ    a+16(FP), DX
+	MOVQ    ap+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bp+40(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVQ    add+56(FP), R9
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, DI
+	CMPQ    CX, $0x38
+	JLE     width7
+	SUBQ    $0x38, CX
+	CMPQ    CX, $0x08
+	JNE     part8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	TESTQ   R9, R9
+	JZ      loop8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS 192(R8), Y6
+	VMOVUPS 224(R8), Y7
+
+loop8:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	VFMADD231PS  192(SI), Y8, Y6
+	VMOVUPS      224(SI), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      Y5, 160(R8)
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      Y7, 224(R8)
+	VZEROUPPER
+	RET
+
+part8:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3173,7 +3539,7 @@ TEXT ·avx2RowTimes(SB), NOSPLIT, $0-64
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	TESTQ      R9, R9
-	JZ         loop8
+	JZ         loop8part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -3183,7 +3549,7 @@ TEXT ·avx2RowTimes(SB), NOSPLIT, $0-64
 	VMOVUPS    192(R8), Y6
 	VMASKMOVPS 224(R8), Y15, Y7
 
-loop8:
+loop8part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  32(SI), Y8, Y1
@@ -3197,7 +3563,7 @@ loop8:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop8
+	JNZ          loop8part
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMOVUPS      Y2, 64(R8)
@@ -3210,9 +3576,53 @@ loop8:
 	RET
 
 width7:
-	CMPQ       CX, $0x30
-	JLE        width6
-	SUBQ       $0x30, CX
+	CMPQ    CX, $0x30
+	JLE     width6
+	SUBQ    $0x30, CX
+	CMPQ    CX, $0x08
+	JNE     part7
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	TESTQ   R9, R9
+	JZ      loop7
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS 192(R8), Y6
+
+loop7:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	VMOVUPS      192(SI), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop7
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      Y5, 160(R8)
+	VMOVUPS      Y6, 192(R8)
+	VZEROUPPER
+	RET
+
+part7:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3225,7 +3635,7 @@ width7:
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	TESTQ      R9, R9
-	JZ         loop7
+	JZ         loop7part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -3234,7 +3644,7 @@ width7:
 	VMOVUPS    160(R8), Y5
 	VMASKMOVPS 192(R8), Y15, Y6
 
-loop7:
+loop7part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  32(SI), Y8, Y1
@@ -3247,7 +3657,7 @@ loop7:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop7
+	JNZ          loop7part
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMOVUPS      Y2, 64(R8)
@@ -3259,9 +3669,49 @@ loop7:
 	RET
 
 width6:
-	CMPQ       CX, $0x28
-	JLE        width5
-	SUBQ       $0x28, CX
+	CMPQ    CX, $0x28
+	JLE     width5
+	SUBQ    $0x28, CX
+	CMPQ    CX, $0x08
+	JNE     part6
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	TESTQ   R9, R9
+	JZ      loop6
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+
+loop6:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VMOVUPS      160(SI), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop6
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      Y5, 160(R8)
+	VZEROUPPER
+	RET
+
+part6:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3273,7 +3723,7 @@ width6:
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	TESTQ      R9, R9
-	JZ         loop6
+	JZ         loop6part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -3281,7 +3731,7 @@ width6:
 	VMOVUPS    128(R8), Y4
 	VMASKMOVPS 160(R8), Y15, Y5
 
-loop6:
+loop6part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  32(SI), Y8, Y1
@@ -3293,7 +3743,7 @@ loop6:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop6
+	JNZ          loop6part
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMOVUPS      Y2, 64(R8)
@@ -3304,9 +3754,45 @@ loop6:
 	RET
 
 width5:
-	CMPQ       CX, $0x20
-	JLE        width4
-	SUBQ       $0x20, CX
+	CMPQ    CX, $0x20
+	JLE     width4
+	SUBQ    $0x20, CX
+	CMPQ    CX, $0x08
+	JNE     part5
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	TESTQ   R9, R9
+	JZ      loop5
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+
+loop5:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VMOVUPS      128(SI), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop5
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 128(R8)
+	VZEROUPPER
+	RET
+
+part5:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3317,14 +3803,14 @@ width5:
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	TESTQ      R9, R9
-	JZ         loop5
+	JZ         loop5part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
 	VMOVUPS    96(R8), Y3
 	VMASKMOVPS 128(R8), Y15, Y4
 
-loop5:
+loop5part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  32(SI), Y8, Y1
@@ -3335,7 +3821,7 @@ loop5:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop5
+	JNZ          loop5part
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMOVUPS      Y2, 64(R8)
@@ -3345,9 +3831,41 @@ loop5:
 	RET
 
 width4:
-	CMPQ       CX, $0x18
-	JLE        width3
-	SUBQ       $0x18, CX
+	CMPQ    CX, $0x18
+	JLE     width3
+	SUBQ    $0x18, CX
+	CMPQ    CX, $0x08
+	JNE     part4
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTQ   R9, R9
+	JZ      loop4
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+
+loop4:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VMOVUPS      96(SI), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop4
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 96(R8)
+	VZEROUPPER
+	RET
+
+part4:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3357,13 +3875,13 @@ width4:
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	TESTQ      R9, R9
-	JZ         loop4
+	JZ         loop4part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
 	VMASKMOVPS 96(R8), Y15, Y3
 
-loop4:
+loop4part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  32(SI), Y8, Y1
@@ -3373,7 +3891,7 @@ loop4:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop4
+	JNZ          loop4part
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMOVUPS      Y2, 64(R8)
@@ -3382,9 +3900,37 @@ loop4:
 	RET
 
 width3:
-	CMPQ       CX, $0x10
-	JLE        width2
-	SUBQ       $0x10, CX
+	CMPQ    CX, $0x10
+	JLE     width2
+	SUBQ    $0x10, CX
+	CMPQ    CX, $0x08
+	JNE     part3
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	TESTQ   R9, R9
+	JZ      loop3
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+
+loop3:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VMOVUPS      64(SI), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop3
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VZEROUPPER
+	RET
+
+part3:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3393,12 +3939,12 @@ width3:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	TESTQ      R9, R9
-	JZ         loop3
+	JZ         loop3part
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMASKMOVPS 64(R8), Y15, Y2
 
-loop3:
+loop3part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  32(SI), Y8, Y1
@@ -3407,7 +3953,7 @@ loop3:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop3
+	JNZ          loop3part
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	VMASKMOVPS   Y2, Y15, 64(R8)
@@ -3415,9 +3961,33 @@ loop3:
 	RET
 
 width2:
-	CMPQ       CX, $0x08
-	JLE        width1
-	SUBQ       $0x08, CX
+	CMPQ    CX, $0x08
+	JLE     width1
+	SUBQ    $0x08, CX
+	CMPQ    CX, $0x08
+	JNE     part2
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	TESTQ   R9, R9
+	JZ      loop2
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+
+loop2:
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VMOVUPS      32(SI), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop2
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VZEROUPPER
+	RET
+
+part2:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -3425,11 +3995,11 @@ width2:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	TESTQ      R9, R9
-	JZ         loop2
+	JZ         loop2part
 	VMOVUPS    (R8), Y0
 	VMASKMOVPS 32(R8), Y15, Y1
 
-loop2:
+loop2part:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VMASKMOVPS   32(SI), Y15, Y9
@@ -3437,31 +4007,51 @@ loop2:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop2
+	JNZ          loop2part
 	VMOVUPS      Y0, (R8)
 	VMASKMOVPS   Y1, Y15, 32(R8)
 	VZEROUPPER
 	RET
 
 width1:
-	SUBQ       $0x00, CX
+	SUBQ    $0x00, CX
+	CMPQ    CX, $0x08
+	JNE     part1
+	VXORPS  Y0, Y0, Y0
+	TESTQ   R9, R9
+	JZ      loop1
+	VMOVUPS (R8), Y0
+
+loop1:
+	VBROADCASTSS (DX), Y8
+	VMOVUPS      (SI), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop1
+	VMOVUPS      Y0, (R8)
+	VZEROUPPER
+	RET
+
+part1:
 	LEAQ       lanes<>+32(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
 	VMOVUPS    (R10), Y15
 	VXORPS     Y0, Y0, Y0
 	TESTQ      R9, R9
-	JZ         loop1
+	JZ         loop1part
 	VMASKMOVPS (R8), Y15, Y0
 
-loop1:
+loop1part:
 	VBROADCASTSS (DX), Y8
 	VMASKMOVPS   (SI), Y15, Y9
 	VFMADD231PS  Y9, Y8, Y0
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         AX
-	JNZ          loop1
+	JNZ          loop1part
 	VMASKMOVPS   Y0, Y15, (R8)
 	VZEROUPPER
 	RET

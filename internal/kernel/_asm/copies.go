@@ -36,35 +36,20 @@ func (t *target) copyRows() {
 	src, lds := Load(Param("src"), GP64()), Load(Param("lds"), GP64())
 	SHLQ(U8(2), ldd)
 	SHLQ(U8(2), lds)
-	for width := t.width; width >= 1; width-- {
-		if width > 1 {
-			CMPQ(cols, U8(t.lanes*(width-1)))
-			JLE(LabelRef(fmt.Sprintf("width%d", width-1)))
-		}
-		tail := GP64()
-		MOVQ(cols, tail)
-		SUBQ(U8(t.lanes*(width-1)), tail)
-		m := t.mask(tail, nil)
-		Label(fmt.Sprintf("loop%d", width))
+	t.byWidth(cols, t.width, func(width int, last mask, name string) {
+		Label("loop" + name)
 		for v := range width {
-			from, to, r := Mem{Base: src, Disp: v * t.bytes()}, Mem{Base: dst, Disp: v * t.bytes()}, t.vec()
-			if v == width-1 {
-				m.load(from, r)
-				m.store(r, to)
-			} else {
-				VMOVUPS(from, r)
-				VMOVUPS(r, to)
-			}
+			r := t.regs[v]
+			load, _ := t.part(src, v, width, last)
+			_, store := t.part(dst, v, width, last)
+			load(r)
+			store(r)
 		}
 		ADDQ(lds, src)
 		ADDQ(ldd, dst)
 		DECQ(rows)
-		JNZ(LabelRef(fmt.Sprintf("loop%d", width)))
-		t.end()
-		if width > 1 {
-			Label(fmt.Sprintf("width%d", width-1))
-		}
-	}
+		JNZ(LabelRef("loop" + name))
+	})
 }
 
 // transposed loads four values of each of eight rows and transposes them. Those of

@@ -19,21 +19,28 @@ func (t *target) epilogues() {
 }
 
 // byWidth writes code for some columns, at most most registers of them: body is
-// called for each number of registers, with the mask of the last of them.
-func (t *target) byWidth(cols Register, most int, body func(width int, last mask)) {
+// called for each number of registers, with the mask of the last of them and a name for its labels. Where a masked
+// store takes as long as a dozen others, as with AVX2, whole registers have code of their own.
+func (t *target) byWidth(cols Register, most int, body func(width int, last mask, name string)) {
 	for width := most; width >= 1; width-- {
 		if width > 1 {
 			CMPQ(cols, U8(t.lanes*(width-1)))
 			JLE(LabelRef(fmt.Sprintf("width%d", width-1)))
 		}
-		tail := GP64()
+		tail, name := GP64(), fmt.Sprint(width)
 		MOVQ(cols, tail)
 		SUBQ(U8(t.lanes*(width-1)), tail)
 		var at Register
 		if !t.wide() {
 			at = t.regs[15]
+			CMPQ(tail, U8(t.lanes))
+			JNE(LabelRef("part" + name))
+			body(width, mask{}, name)
+			t.end()
+			Label("part" + name)
+			name += "part"
 		}
-		body(width, t.mask(tail, at))
+		body(width, t.mask(tail, at), name)
 		t.end()
 		if width > 1 {
 			Label(fmt.Sprintf("width%d", width-1))
@@ -69,12 +76,12 @@ func (t *target) biasRelu() {
 	floor, zero := t.regs[12], t.regs[13]
 	VBROADCASTSS(t.argument("floor"), floor)
 	VANDPS(bits(1<<31), floor, zero) // -0 where the floor is -Inf: it leaves all numbers as they are
-	t.byWidth(cols, t.width, func(width int, last mask) {
+	t.byWidth(cols, t.width, func(width int, last mask, name string) {
 		for v := range width {
 			load, _ := t.part(bias, v, width, last)
 			load(t.regs[v])
 		}
-		loop := fmt.Sprintf("loop%d", width)
+		loop := "loop" + name
 		Label(loop)
 		for v := range width {
 			load, store := t.part(c, v, width, last)
@@ -116,11 +123,11 @@ func (t *target) delta(relu bool) {
 		t.zero(zero)
 	}
 	sum, add := Load(Param("sum"), GP64()), Load(Param("add"), GP64())
-	t.byWidth(cols, most, func(width int, last mask) {
+	t.byWidth(cols, most, func(width int, last mask, name string) {
 		for v := range width {
 			t.zero(t.regs[v])
 		}
-		loop := fmt.Sprintf("loop%d", width)
+		loop := "loop" + name
 		TESTQ(add, add)
 		JZ(LabelRef(loop))
 		for v := range width {
@@ -184,11 +191,11 @@ func (t *target) rowTimes() {
 	SHLQ(U8(2), ap)
 	SHLQ(U8(2), bp)
 	x, y := t.regs[8], t.regs[9]
-	t.byWidth(cols, most, func(width int, last mask) {
+	t.byWidth(cols, most, func(width int, last mask, name string) {
 		for v := range width {
 			t.zero(t.regs[v])
 		}
-		loop := fmt.Sprintf("loop%d", width)
+		loop := "loop" + name
 		TESTQ(add, add)
 		JZ(LabelRef(loop))
 		for v := range width {

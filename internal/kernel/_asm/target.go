@@ -68,7 +68,7 @@ func (t *target) zero(r Register) {
 }
 
 // A mask holds which lanes of a vector are meant: an opmask register, or a
-// vector register whose lanes are -1 or 0.
+// vector register whose lanes are -1 or 0; without a register, all are.
 type mask struct {
 	t *target
 	r Register
@@ -111,18 +111,24 @@ func (t *target) mask(n Register, vector Register) mask {
 
 // load loads the lanes of the mask; the others become 0 and are not read.
 func (m mask) load(from Mem, to Register) {
-	if m.t.wide() {
+	switch {
+	case m.r == nil:
+		VMOVUPS(from, to)
+	case m.t.wide():
 		VMOVUPS_Z(from, m.r, to)
-	} else {
+	default:
 		VMASKMOVPS(from, m.r, to)
 	}
 }
 
 // store stores the lanes of the mask; the others are not written.
 func (m mask) store(from Register, to Mem) {
-	if m.t.wide() {
+	switch {
+	case m.r == nil:
+		VMOVUPS(from, to)
+	case m.t.wide():
 		VMOVUPS(from, m.r, to)
-	} else {
+	default:
 		VMASKMOVPS(from, m.r, to)
 	}
 }
