@@ -74,7 +74,11 @@ func (m *merging) band(i, rows int, a tiles) {
 	if m.TransB {
 		b = side{m.B, m.LDB, 1}
 	}
-	for j, w := 0, 0; j < m.N; j += w {
+	if whole := rows / m.rows * m.rows; whole < rows && m.code != nil && b.step == 1 {
+		m.rest(i+whole, rows-whole, tiles{a.x[whole/m.rows*a.tile:], a.step, a.next, a.tile}, b)
+		rows = whole
+	}
+	for j, w := 0, 0; j < m.N && rows > 0; j += w {
 		w = m.width(m.N - j)
 		bj := b.at(j, 0)
 		switch {
@@ -86,6 +90,27 @@ func (m *merging) band(i, rows int, a tiles) {
 			bj = side{m.memory.panel, 1, full}
 		}
 		m.strip(rows, w, a, bj, m.At+i*m.Stride+j)
+	}
+}
+
+// rest updates the weights of the rows from i on that fill no tile. Their gradients are formed side by side
+// in the first cache, so that an update takes many of them at once.
+func (m *merging) rest(i, rows int, a tiles, b side) {
+	memory, full := m.memory.merge, m.lanes*m.across
+	wide := len(memory.grads) / rows / full * full
+	for j := 0; j < m.N; j += wide {
+		n, bj := min(wide, m.N-j), b.at(j, 0)
+		if rows <= dotRows {
+			m.row(rows, n, m.K, side{a.x, a.step, a.next}, bj, memory.grads[:], wide, false, ending{})
+		} else {
+			for at, w := 0, 0; at < n; at += w {
+				w = m.width(n - at)
+				m.run(rows, w, m.K, a, bj.at(at, 0), memory.grads[at:], wide, false, ending{}, fetch{})
+			}
+		}
+		for r := range rows {
+			m.table.update(m.Update, m.At+(i+r)*m.Stride+j, memory.grads[r*wide:][:n])
+		}
 	}
 }
 
