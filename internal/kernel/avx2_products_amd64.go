@@ -4,7 +4,7 @@
 
 package kernel
 
-// avx2Strip2 computes a strip of a matrix product, m rows by 16 columns:
+// avx2Strip2 computes strips of a matrix product, side by side, each of m rows by 16 columns:
 //
 //	for i := range m {
 //		for j := range columns {
@@ -20,7 +20,7 @@ package kernel
 // the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 
 // avx2Strip2Part computes a strip of a matrix product, m rows by 16 columns, of which the last 8 columns have only tail:
 //
@@ -40,7 +40,7 @@ func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp
 //go:noescape
 func avx2Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
-// avx2Strip1 computes a strip of a matrix product, m rows by 8 columns:
+// avx2Strip1 computes strips of a matrix product, side by side, each of m rows by 8 columns:
 //
 //	for i := range m {
 //		for j := range columns {
@@ -56,7 +56,7 @@ func avx2Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32
 // the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 
 // avx2Strip1Part computes a strip of a matrix product, m rows by 8 columns, of which the last 8 columns have only tail:
 //

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// func avx2Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Strip2(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
@@ -159,6 +159,16 @@ rest:
 	JEQ  rows1
 
 end:
+	SUBQ $0x01, strips+88(FP)
+	JZ   done
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000040, c+64(FP)
+	MOVQ a+16(FP), AX
+	MOVQ c+64(FP), DX
+	MOVQ m+0(FP), R10
+	JMP  full
+
+done:
 	VZEROUPPER
 	RET
 
@@ -197,11 +207,12 @@ zero5:
 
 begin5:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k5:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      32(CX), Y1
+	VMOVUPS      (R11), Y0
+	VMOVUPS      32(R11), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -217,10 +228,10 @@ k5:
 	VBROADCASTSS (R10), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k5
 	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
@@ -268,11 +279,12 @@ zero4:
 	VXORPS Y10, Y10, Y10
 
 begin4:
-	MOVQ k+8(FP), R10
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k4:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      32(CX), Y1
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -285,9 +297,9 @@ k4:
 	VBROADCASTSS (AX)(R9*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R10
+	DECQ         R11
 	JNZ          k4
 	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
@@ -304,18 +316,18 @@ k4:
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero3
-	MOVQ    DX, R9
-	VMOVUPS (R9), Y3
-	VMOVUPS 32(R9), Y4
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y5
-	VMOVUPS 32(R9), Y6
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y7
-	VMOVUPS 32(R9), Y8
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y4
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y6
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y8
 	JMP     begin3
 
 zero3:
@@ -327,11 +339,12 @@ zero3:
 	VXORPS Y8, Y8, Y8
 
 begin3:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k3:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      32(CX), Y1
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
@@ -341,9 +354,9 @@ k3:
 	VBROADCASTSS (AX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k3
 	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
@@ -357,15 +370,15 @@ k3:
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero2
-	MOVQ    DX, R9
-	VMOVUPS (R9), Y3
-	VMOVUPS 32(R9), Y4
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y5
-	VMOVUPS 32(R9), Y6
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y4
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y6
 	JMP     begin2
 
 zero2:
@@ -375,20 +388,21 @@ zero2:
 	VXORPS Y6, Y6, Y6
 
 begin2:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k2:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      32(CX), Y1
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
 	VBROADCASTSS (AX)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y5
 	VFMADD231PS  Y1, Y2, Y6
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k2
 	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
@@ -399,12 +413,12 @@ k2:
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), BX
-	TESTQ   BX, BX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero1
-	MOVQ    DX, BX
-	VMOVUPS (BX), Y3
-	VMOVUPS 32(BX), Y4
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y4
 	JMP     begin1
 
 zero1:
@@ -412,17 +426,18 @@ zero1:
 	VXORPS Y4, Y4, Y4
 
 begin1:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k1:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      32(CX), Y1
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	VFMADD231PS  Y1, Y2, Y4
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         BX
+	DECQ         R11
 	JNZ          k1
 	MOVQ         DX, AX
 	VMOVUPS      Y3, (AX)
@@ -877,7 +892,7 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// func avx2Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Strip1(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
@@ -1007,6 +1022,16 @@ rest:
 	JEQ  rows1
 
 end:
+	SUBQ $0x01, strips+88(FP)
+	JZ   done
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000020, c+64(FP)
+	MOVQ a+16(FP), AX
+	MOVQ c+64(FP), DX
+	MOVQ m+0(FP), R10
+	JMP  full
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1035,10 +1060,11 @@ zero5:
 
 begin5:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k5:
-	VMOVUPS      (CX), Y0
+	VMOVUPS      (R11), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (AX)(BX*1), Y1
@@ -1049,10 +1075,10 @@ k5:
 	VFMADD231PS  Y0, Y1, Y5
 	VBROADCASTSS (R10), Y1
 	VFMADD231PS  Y0, Y1, Y6
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k5
 	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
@@ -1087,10 +1113,11 @@ zero4:
 	VXORPS Y5, Y5, Y5
 
 begin4:
-	MOVQ k+8(FP), R10
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k4:
-	VMOVUPS      (CX), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (AX)(BX*1), Y1
@@ -1099,9 +1126,9 @@ k4:
 	VFMADD231PS  Y0, Y1, Y4
 	VBROADCASTSS (AX)(R9*1), Y1
 	VFMADD231PS  Y0, Y1, Y5
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R10
+	DECQ         R11
 	JNZ          k4
 	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
@@ -1114,15 +1141,15 @@ k4:
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero3
-	MOVQ    DX, R9
-	VMOVUPS (R9), Y2
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y3
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y4
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y2
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y4
 	JMP     begin3
 
 zero3:
@@ -1131,19 +1158,20 @@ zero3:
 	VXORPS Y4, Y4, Y4
 
 begin3:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k3:
-	VMOVUPS      (CX), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
 	VBROADCASTSS (AX)(BX*2), Y1
 	VFMADD231PS  Y0, Y1, Y4
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k3
 	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
@@ -1154,13 +1182,13 @@ k3:
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero2
-	MOVQ    DX, R9
-	VMOVUPS (R9), Y2
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y3
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y2
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y3
 	JMP     begin2
 
 zero2:
@@ -1168,17 +1196,18 @@ zero2:
 	VXORPS Y3, Y3, Y3
 
 begin2:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k2:
-	VMOVUPS      (CX), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
 	VBROADCASTSS (AX)(BX*1), Y1
 	VFMADD231PS  Y0, Y1, Y3
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k2
 	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)
@@ -1187,26 +1216,27 @@ k2:
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), BX
-	TESTQ   BX, BX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero1
-	MOVQ    DX, BX
-	VMOVUPS (BX), Y2
+	MOVQ    DX, R10
+	VMOVUPS (R10), Y2
 	JMP     begin1
 
 zero1:
 	VXORPS Y2, Y2, Y2
 
 begin1:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k1:
-	VMOVUPS      (CX), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y0, Y1, Y2
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         BX
+	DECQ         R11
 	JNZ          k1
 	MOVQ         DX, AX
 	VMOVUPS      Y2, (AX)

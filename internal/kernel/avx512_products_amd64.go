@@ -4,7 +4,7 @@
 
 package kernel
 
-// avx512Strip3 computes a strip of a matrix product, m rows by 48 columns:
+// avx512Strip3 computes strips of a matrix product, side by side, each of m rows by 48 columns:
 //
 //	for i := range m {
 //		for j := range columns {
@@ -20,7 +20,7 @@ package kernel
 // the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 
 // avx512Strip3Part computes a strip of a matrix product, m rows by 48 columns, of which the last 16 columns have only tail:
 //
@@ -40,7 +40,7 @@ func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, 
 //go:noescape
 func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
-// avx512Strip2 computes a strip of a matrix product, m rows by 32 columns:
+// avx512Strip2 computes strips of a matrix product, side by side, each of m rows by 32 columns:
 //
 //	for i := range m {
 //		for j := range columns {
@@ -56,7 +56,7 @@ func avx512Strip3Part(m int, k int, a *float32, ai int, ap int, at int, b *float
 // the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 
 // avx512Strip2Part computes a strip of a matrix product, m rows by 32 columns, of which the last 16 columns have only tail:
 //
@@ -76,7 +76,7 @@ func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, 
 //go:noescape
 func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
 
-// avx512Strip1 computes a strip of a matrix product, m rows by 16 columns:
+// avx512Strip1 computes strips of a matrix product, side by side, each of m rows by 16 columns:
 //
 //	for i := range m {
 //		for j := range columns {
@@ -92,7 +92,7 @@ func avx512Strip2Part(m int, k int, a *float32, ai int, ap int, at int, b *float
 // the next tile begins back bytes behind the last one.
 //
 //go:noescape
-func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 
 // avx512Strip1Part computes a strip of a matrix product, m rows by 16 columns, of which the last 16 columns have only tail:
 //

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// func avx512Strip3(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Strip3(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
@@ -242,6 +242,16 @@ rest:
 	JEQ  rows1
 
 end:
+	SUBQ $0x01, strips+88(FP)
+	JZ   done
+	ADDQ $0x000000c0, CX
+	ADDQ $0x000000c0, c+64(FP)
+	MOVQ a+16(FP), AX
+	MOVQ c+64(FP), DX
+	MOVQ m+0(FP), R10
+	JMP  full
+
+done:
 	VZEROUPPER
 	RET
 
@@ -304,12 +314,13 @@ zero7:
 
 begin7:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k7:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
@@ -338,10 +349,10 @@ k7:
 	VFMADD231PS  Z0, Z4, Z26
 	VFMADD231PS  Z1, Z4, Z27
 	VFMADD231PS  Z2, Z4, Z28
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k7
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -425,12 +436,13 @@ zero6:
 
 begin6:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k6:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
@@ -455,10 +467,10 @@ k6:
 	VFMADD231PS  Z0, Z3, Z23
 	VFMADD231PS  Z1, Z3, Z24
 	VFMADD231PS  Z2, Z3, Z25
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k6
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -531,12 +543,13 @@ zero5:
 
 begin5:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k5:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
@@ -557,10 +570,10 @@ k5:
 	VFMADD231PS  Z0, Z7, Z20
 	VFMADD231PS  Z1, Z7, Z21
 	VFMADD231PS  Z2, Z7, Z22
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k5
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -621,12 +634,13 @@ zero4:
 	VPXORD Z19, Z19, Z19
 
 begin4:
-	MOVQ k+8(FP), R10
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k4:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
@@ -643,9 +657,9 @@ k4:
 	VFMADD231PS  Z0, Z6, Z17
 	VFMADD231PS  Z1, Z6, Z18
 	VFMADD231PS  Z2, Z6, Z19
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R10
+	DECQ         R11
 	JNZ          k4
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -666,21 +680,21 @@ k4:
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero3
-	MOVQ    DX, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS 128(R9), Z10
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z11
-	VMOVUPS 64(R9), Z12
-	VMOVUPS 128(R9), Z13
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	VMOVUPS 128(R9), Z16
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z11
+	VMOVUPS 64(R10), Z12
+	VMOVUPS 128(R10), Z13
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z14
+	VMOVUPS 64(R10), Z15
+	VMOVUPS 128(R10), Z16
 	JMP     begin3
 
 zero3:
@@ -695,12 +709,13 @@ zero3:
 	VPXORD Z16, Z16, Z16
 
 begin3:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k3:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
@@ -713,9 +728,9 @@ k3:
 	VFMADD231PS  Z0, Z5, Z14
 	VFMADD231PS  Z1, Z5, Z15
 	VFMADD231PS  Z2, Z5, Z16
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k3
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -732,17 +747,17 @@ k3:
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero2
-	MOVQ    DX, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS 128(R9), Z10
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z11
-	VMOVUPS 64(R9), Z12
-	VMOVUPS 128(R9), Z13
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z11
+	VMOVUPS 64(R10), Z12
+	VMOVUPS 128(R10), Z13
 	JMP     begin2
 
 zero2:
@@ -754,12 +769,13 @@ zero2:
 	VPXORD Z13, Z13, Z13
 
 begin2:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k2:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
@@ -768,9 +784,9 @@ k2:
 	VFMADD231PS  Z0, Z4, Z11
 	VFMADD231PS  Z1, Z4, Z12
 	VFMADD231PS  Z2, Z4, Z13
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k2
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -783,13 +799,13 @@ k2:
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), BX
-	TESTQ   BX, BX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero1
-	MOVQ    DX, BX
-	VMOVUPS (BX), Z8
-	VMOVUPS 64(BX), Z9
-	VMOVUPS 128(BX), Z10
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
 	JMP     begin1
 
 zero1:
@@ -798,19 +814,20 @@ zero1:
 	VPXORD Z10, Z10, Z10
 
 begin1:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k1:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
-	VMOVUPS      128(CX), Z2
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
 	VBROADCASTSS (AX), Z3
 	VFMADD231PS  Z0, Z3, Z8
 	VFMADD231PS  Z1, Z3, Z9
 	VFMADD231PS  Z2, Z3, Z10
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         BX
+	DECQ         R11
 	JNZ          k1
 	MOVQ         DX, AX
 	VMOVUPS      Z8, (AX)
@@ -1636,7 +1653,7 @@ k1:
 	VMOVUPS      Z10, K1, 128(AX)
 	JMP          end
 
-// func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// func avx512Strip2(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Strip2(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
@@ -1833,6 +1850,16 @@ rest:
 	JEQ  rows1
 
 end:
+	SUBQ $0x01, strips+88(FP)
+	JZ   done
+	ADDQ $0x00000080, CX
+	ADDQ $0x00000080, c+64(FP)
+	MOVQ a+16(FP), AX
+	MOVQ c+64(FP), DX
+	MOVQ m+0(FP), R10
+	JMP  full
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1881,11 +1908,12 @@ zero7:
 
 begin7:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k7:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
@@ -1907,10 +1935,10 @@ k7:
 	VBROADCASTSS (R10)(BX*2), Z3
 	VFMADD231PS  Z0, Z3, Z19
 	VFMADD231PS  Z1, Z3, Z20
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k7
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -1975,11 +2003,12 @@ zero6:
 
 begin6:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k6:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
@@ -1998,10 +2027,10 @@ k6:
 	VBROADCASTSS (R10)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k6
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -2058,11 +2087,12 @@ zero5:
 
 begin5:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k5:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
@@ -2078,10 +2108,10 @@ k5:
 	VBROADCASTSS (R10), Z6
 	VFMADD231PS  Z0, Z6, Z15
 	VFMADD231PS  Z1, Z6, Z16
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k5
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -2129,11 +2159,12 @@ zero4:
 	VPXORD Z14, Z14, Z14
 
 begin4:
-	MOVQ k+8(FP), R10
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k4:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
@@ -2146,9 +2177,9 @@ k4:
 	VBROADCASTSS (AX)(R9*1), Z5
 	VFMADD231PS  Z0, Z5, Z13
 	VFMADD231PS  Z1, Z5, Z14
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R10
+	DECQ         R11
 	JNZ          k4
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -2165,18 +2196,18 @@ k4:
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero3
-	MOVQ    DX, R9
-	VMOVUPS (R9), Z7
-	VMOVUPS 64(R9), Z8
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z9
-	VMOVUPS 64(R9), Z10
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z11
-	VMOVUPS 64(R9), Z12
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z7
+	VMOVUPS 64(R10), Z8
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z9
+	VMOVUPS 64(R10), Z10
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z11
+	VMOVUPS 64(R10), Z12
 	JMP     begin3
 
 zero3:
@@ -2188,11 +2219,12 @@ zero3:
 	VPXORD Z12, Z12, Z12
 
 begin3:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k3:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
@@ -2202,9 +2234,9 @@ k3:
 	VBROADCASTSS (AX)(BX*2), Z4
 	VFMADD231PS  Z0, Z4, Z11
 	VFMADD231PS  Z1, Z4, Z12
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k3
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -2218,15 +2250,15 @@ k3:
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero2
-	MOVQ    DX, R9
-	VMOVUPS (R9), Z7
-	VMOVUPS 64(R9), Z8
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z9
-	VMOVUPS 64(R9), Z10
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z7
+	VMOVUPS 64(R10), Z8
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z9
+	VMOVUPS 64(R10), Z10
 	JMP     begin2
 
 zero2:
@@ -2236,20 +2268,21 @@ zero2:
 	VPXORD Z10, Z10, Z10
 
 begin2:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k2:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
 	VBROADCASTSS (AX)(BX*1), Z3
 	VFMADD231PS  Z0, Z3, Z9
 	VFMADD231PS  Z1, Z3, Z10
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k2
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -2260,12 +2293,12 @@ k2:
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), BX
-	TESTQ   BX, BX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero1
-	MOVQ    DX, BX
-	VMOVUPS (BX), Z7
-	VMOVUPS 64(BX), Z8
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z7
+	VMOVUPS 64(R10), Z8
 	JMP     begin1
 
 zero1:
@@ -2273,17 +2306,18 @@ zero1:
 	VPXORD Z8, Z8, Z8
 
 begin1:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k1:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      64(CX), Z1
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         BX
+	DECQ         R11
 	JNZ          k1
 	MOVQ         DX, AX
 	VMOVUPS      Z7, (AX)
@@ -2948,7 +2982,7 @@ k1:
 	VMOVUPS      Z8, K1, 64(AX)
 	JMP          end
 
-// func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, tail int, soon *float32, step int, back int)
+// func avx512Strip1(m int, k int, a *float32, ai int, ap int, at int, b *float32, bp int, c *float32, ldc int, add int, strips int, soon *float32, step int, back int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Strip1(SB), NOSPLIT, $0-120
 	MOVQ a+16(FP), AX
@@ -3104,6 +3138,16 @@ rest:
 	JEQ  rows1
 
 end:
+	SUBQ $0x01, strips+88(FP)
+	JZ   done
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000040, c+64(FP)
+	MOVQ a+16(FP), AX
+	MOVQ c+64(FP), DX
+	MOVQ m+0(FP), R10
+	JMP  full
+
+done:
 	VZEROUPPER
 	RET
 
@@ -3138,10 +3182,11 @@ zero7:
 
 begin7:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k7:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R11), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
 	VBROADCASTSS (AX)(BX*1), Z2
@@ -3156,10 +3201,10 @@ k7:
 	VFMADD231PS  Z0, Z1, Z11
 	VBROADCASTSS (R10)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z12
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k7
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)
@@ -3205,10 +3250,11 @@ zero6:
 
 begin6:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k6:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R11), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
 	VBROADCASTSS (AX)(BX*1), Z2
@@ -3221,10 +3267,10 @@ k6:
 	VFMADD231PS  Z0, Z5, Z10
 	VBROADCASTSS (R10)(BX*1), Z1
 	VFMADD231PS  Z0, Z1, Z11
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k6
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)
@@ -3265,10 +3311,11 @@ zero5:
 
 begin5:
 	LEAQ (AX)(BX*4), R10
-	MOVQ k+8(FP), R11
+	MOVQ k+8(FP), R12
+	MOVQ CX, R11
 
 k5:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R11), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
 	VBROADCASTSS (AX)(BX*1), Z2
@@ -3279,10 +3326,10 @@ k5:
 	VFMADD231PS  Z0, Z4, Z9
 	VBROADCASTSS (R10), Z5
 	VFMADD231PS  Z0, Z5, Z10
-	ADDQ         DI, CX
+	ADDQ         DI, R11
 	ADDQ         SI, AX
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R12
 	JNZ          k5
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)
@@ -3317,10 +3364,11 @@ zero4:
 	VPXORD Z9, Z9, Z9
 
 begin4:
-	MOVQ k+8(FP), R10
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k4:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R10), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
 	VBROADCASTSS (AX)(BX*1), Z2
@@ -3329,9 +3377,9 @@ k4:
 	VFMADD231PS  Z0, Z3, Z8
 	VBROADCASTSS (AX)(R9*1), Z4
 	VFMADD231PS  Z0, Z4, Z9
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R10
+	DECQ         R11
 	JNZ          k4
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)
@@ -3344,15 +3392,15 @@ k4:
 	JMP          end
 
 rows3:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero3
-	MOVQ    DX, R9
-	VMOVUPS (R9), Z6
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z7
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z8
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z6
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z7
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z8
 	JMP     begin3
 
 zero3:
@@ -3361,19 +3409,20 @@ zero3:
 	VPXORD Z8, Z8, Z8
 
 begin3:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k3:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R10), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
 	VBROADCASTSS (AX)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VBROADCASTSS (AX)(BX*2), Z3
 	VFMADD231PS  Z0, Z3, Z8
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k3
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)
@@ -3384,13 +3433,13 @@ k3:
 	JMP          end
 
 rows2:
-	MOVQ    add+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero2
-	MOVQ    DX, R9
-	VMOVUPS (R9), Z6
-	ADDQ    R8, R9
-	VMOVUPS (R9), Z7
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z6
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z7
 	JMP     begin2
 
 zero2:
@@ -3398,17 +3447,18 @@ zero2:
 	VPXORD Z7, Z7, Z7
 
 begin2:
-	MOVQ k+8(FP), R9
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k2:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R10), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
 	VBROADCASTSS (AX)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         R9
+	DECQ         R11
 	JNZ          k2
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)
@@ -3417,26 +3467,27 @@ k2:
 	JMP          end
 
 rows1:
-	MOVQ    add+80(FP), BX
-	TESTQ   BX, BX
+	MOVQ    add+80(FP), R10
+	TESTQ   R10, R10
 	JZ      zero1
-	MOVQ    DX, BX
-	VMOVUPS (BX), Z6
+	MOVQ    DX, R10
+	VMOVUPS (R10), Z6
 	JMP     begin1
 
 zero1:
 	VPXORD Z6, Z6, Z6
 
 begin1:
-	MOVQ k+8(FP), BX
+	MOVQ k+8(FP), R11
+	MOVQ CX, R10
 
 k1:
-	VMOVUPS      (CX), Z0
+	VMOVUPS      (R10), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z0, Z1, Z6
-	ADDQ         DI, CX
+	ADDQ         DI, R10
 	ADDQ         SI, AX
-	DECQ         BX
+	DECQ         R11
 	JNZ          k1
 	MOVQ         DX, AX
 	VMOVUPS      Z6, (AX)

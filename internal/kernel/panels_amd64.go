@@ -10,12 +10,16 @@ package kernel
 // them. All parts of a sum follow each other, while C is near.
 func (s *strips) panels(m, n, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, memory *stripScratch) {
 	w := sweep{s: s, m: m, depth: equal(k, s.depth), a: a, b: b, c: c, ldc: ldc, add: add, e: e, memory: memory}
-	w.direct = b.step == 1 && (m <= s.rows || m <= 8*s.rows && b.next%512 != 0)
+	w.direct = b.step == 1 && (m <= s.rows || m <= 8*s.rows && b.next%512 != 0 || s.shallow(k, b))
 	high := m
 	if m*k > s.most {
 		high = s.high
 	}
-	for j, cols := 0, 0; j < n; j += cols {
+	done := 0
+	if w.direct && s.shallow(k, b) {
+		done = w.wide(n)
+	}
+	for j, cols := done, 0; j < n; j += cols {
 		cols = s.group(n - j)
 		for p := 0; p < k; p += w.depth {
 			at := part{j: j, p: p, k: min(w.depth, k-p), last: p+w.depth >= k}
@@ -31,6 +35,32 @@ func (s *strips) panels(m, n, k int, a tiles, b side, c []float32, ldc int, add 
 			}
 		}
 	}
+}
+
+// shallow reports whether tiles are so few products deep that what comes before the first one of a call counts, and
+// rows of B so few that they stay in the first cache wherever they lie.
+func (s *strips) shallow(k int, b side) bool {
+	return b.step == 1 && k <= shallowDepth && k*max(16, b.next&-b.next) <= 4096
+}
+
+// wide computes strips side by side in one call, as many as are whole, and returns their columns.
+func (w *sweep) wide(n int) int {
+	s, full, k := w.s, w.s.lanes*w.s.across, w.depth
+	high := max(stripWork/(full*k)/s.rows, 1) * s.rows
+	strips, done := max(stripWork/(min(high, w.m)*full*k), 1)*full, 0
+	for done < n && s.width(n-done) == full {
+		cols := full
+		for cols < strips && s.width(n-done-cols) == full {
+			cols += full
+		}
+		for i := 0; i < w.m; i += high {
+			a, c, rows := w.a.x[i/s.rows*w.a.tile:], w.c[i*w.ldc+done:], min(high, w.m-i)
+			s.strip(rows, cols, k, &a[0], w.a.step, w.a.next, w.a.tile, &w.b.x[done], w.b.next, &c[0], w.ldc, number(w.add), &w.b.x[0], 0, 0)
+			s.end(rows, cols, c, w.ldc, w.e.from(done))
+		}
+		done += cols
+	}
+	return done
 }
 
 // group is how many columns are computed together when n are left.

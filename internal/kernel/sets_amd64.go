@@ -135,16 +135,16 @@ var (
 //go:noinline
 func avx512Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int) {
 	switch tail := (w-1)&15 + 1; {
-	case w == 48:
-		avx512Strip3(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
+	case w%48 == 0:
+		avx512Strip3(m, k, a, ai, ap, at, b, bp, c, ldc, add, w/48, soon, step, back)
 	case w > 32:
 		avx512Strip3Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w == 32:
-		avx512Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
+		avx512Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, 1, soon, step, back)
 	case w > 16:
 		avx512Strip2Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w == 16:
-		avx512Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
+		avx512Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, 1, soon, step, back)
 	default:
 		avx512Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	}
@@ -153,12 +153,12 @@ func avx512Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c 
 //go:noinline
 func avx2Strip(m, w, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add int, soon *float32, step, back int) {
 	switch tail := (w-1)&7 + 1; {
-	case w == 16:
-		avx2Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
+	case w%16 == 0:
+		avx2Strip2(m, k, a, ai, ap, at, b, bp, c, ldc, add, w/16, soon, step, back)
 	case w > 8:
 		avx2Strip2Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	case w == 8:
-		avx2Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
+		avx2Strip1(m, k, a, ai, ap, at, b, bp, c, ldc, add, 1, soon, step, back)
 	default:
 		avx2Strip1Part(m, k, a, ai, ap, at, b, bp, c, ldc, add, tail, soon, step, back)
 	}

@@ -70,6 +70,8 @@ const (
 	blockDepth = 2048
 	// stripWork is the most multiply-adds of one call of assembly.
 	stripWork = 1 << 19
+	// shallowDepth is the most of k for which several strips are computed in one call.
+	shallowDepth = 64
 	// dotRows is the most rows for which B isn't copied though it is transposed.
 	dotRows = 3
 	// widestStrip is the columns of the widest strip of any set.

@@ -122,13 +122,14 @@ func (t *target) transposing(width int) {
 
 // strip writes the function that computes a strip of C, width registers across.
 func (t *target) strip(width int, partial bool) {
-	name, last := fmt.Sprintf("Strip%d", width), ""
+	name, what, arguments := fmt.Sprintf("Strip%d", width), fmt.Sprintf("strips of a matrix product, side by side, each of m rows by %d columns", width*t.lanes), "strips"
 	if partial {
 		name += "Part"
-		last = fmt.Sprintf(", of which the last %d columns have only tail", t.lanes)
+		what = fmt.Sprintf("a strip of a matrix product, m rows by %d columns, of which the last %d columns have only tail", width*t.lanes, t.lanes)
+		arguments = "tail"
 	}
-	t.function(name, "func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add, tail int, soon *float32, step, back int)",
-		fmt.Sprintf("computes a strip of a matrix product, m rows by %d columns%s:", width*t.lanes, last),
+	t.function(name, "func(m, k int, a *float32, ai, ap, at int, b *float32, bp int, c *float32, ldc, add, "+arguments+" int, soon *float32, step, back int)",
+		"computes "+what+":",
 		"",
 		"	for i := range m {",
 		"		for j := range columns {",
@@ -163,6 +164,18 @@ func (t *target) strip(width int, partial bool) {
 		JEQ(LabelRef(fmt.Sprintf("rows%d", rows)))
 	}
 	Label("end")
+	if !partial {
+		SUBQ(U8(1), t.argument("strips"))
+		JZ(LabelRef("done"))
+		wide := width * t.bytes()
+		ADDQ(U32(wide), s.b)
+		ADDQ(U32(wide), t.argument("c"))
+		MOVQ(t.argument("a"), s.a)
+		MOVQ(t.argument("c"), s.c)
+		MOVQ(t.argument("m"), s.m)
+		JMP(LabelRef("full"))
+		Label("done")
+	}
 	t.end()
 	for rows := t.rows - 1; rows >= 1; rows-- {
 		Label(fmt.Sprintf("rows%d", rows))
