@@ -4,44 +4,44 @@
 
 package kernel
 
-// avx2SGDStrip2 forms the gradients of m rows by 16 columns, m a multiple of 6, as avx2Strip2 does
+// avx2SGDStrip2 forms the gradients of strips, side by side, each of m rows by 16 columns, m a multiple of 6, as avx2Strip2 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/12;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx2SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx2SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx2SGDStrip1 forms the gradients of m rows by 8 columns, m a multiple of 6, as avx2Strip1 does
+// avx2SGDStrip1 forms the gradients of strips, side by side, each of m rows by 8 columns, m a multiple of 6, as avx2Strip1 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/6;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx2SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx2SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx2MomentumStrip2 forms the gradients of m rows by 16 columns, m a multiple of 6, as avx2Strip2 does
+// avx2MomentumStrip2 forms the gradients of strips, side by side, each of m rows by 16 columns, m a multiple of 6, as avx2Strip2 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/12;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx2MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx2MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx2MomentumStrip1 forms the gradients of m rows by 8 columns, m a multiple of 6, as avx2Strip1 does
+// avx2MomentumStrip1 forms the gradients of strips, side by side, each of m rows by 8 columns, m a multiple of 6, as avx2Strip1 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/6;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx2MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx2MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx2AdamStrip2 forms the gradients of m rows by 16 columns, m a multiple of 6, as avx2Strip2 does
+// avx2AdamStrip2 forms the gradients of strips, side by side, each of m rows by 16 columns, m a multiple of 6, as avx2Strip2 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/12;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx2AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx2AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx2AdamStrip1 forms the gradients of m rows by 8 columns, m a multiple of 6, as avx2Strip1 does
+// avx2AdamStrip1 forms the gradients of strips, side by side, each of m rows by 8 columns, m a multiple of 6, as avx2Strip1 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/6;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx2AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx2AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)

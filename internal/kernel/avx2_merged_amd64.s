@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func avx2SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx2SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·avx2SGDStrip2(SB), NOSPLIT, $0-128
+TEXT ·avx2SGDStrip2(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -18,8 +18,14 @@ TEXT ·avx2SGDStrip2(SB), NOSPLIT, $0-128
 	MOVQ DX, R11
 	SHLQ $0x03, R11
 
+strip:
+	MOVQ a+16(FP), R8
+	MOVQ R8, here+152(FP)
+	MOVQ m+0(FP), R10
+	MOVQ R10, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R8
+	MOVQ   here+152(FP), R8
 	MOVQ   b+40(FP), R9
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
@@ -34,12 +40,12 @@ tile:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	MOVQ   k+8(FP), R10
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000006, pending+120(FP)
+	MOVQ   $0x00000006, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R10
@@ -122,13 +128,13 @@ beside0between1none:
 	VMOVUPS    Y1, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R10
@@ -219,7 +225,7 @@ beside1between1none:
 	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -227,6 +233,10 @@ besidedone:
 	IMUL3Q $0x0000000c, SI, SI
 	MOVQ   k+8(FP), R10
 	SUBQ   SI, R10
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
 
 rest:
 	TESTQ R10, R10
@@ -273,16 +283,19 @@ formed:
 	VMOVUPS Y12, 288(SI)
 	VMOVUPS Y13, 320(SI)
 	VMOVUPS Y14, 352(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R10
 	SHLQ    $0x02, R10
-	ADDQ    R10, a+16(FP)
-	SUBQ    $0x06, m+0(FP)
+	ADDQ    R10, here+152(FP)
+	SUBQ    $0x06, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000040, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000006, pending+120(FP)
+	MOVQ    $0x00000006, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R11*1)
@@ -301,13 +314,13 @@ alone0row:
 	VMOVUPS    Y1, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R11*1)
@@ -334,16 +347,16 @@ alone1row:
 	VMOVUPS    Y2, 32(BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx2SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·avx2SGDStrip1(SB), NOSPLIT, $0-128
+TEXT ·avx2SGDStrip1(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -355,8 +368,14 @@ TEXT ·avx2SGDStrip1(SB), NOSPLIT, $0-128
 	MOVQ DX, R11
 	SHLQ $0x03, R11
 
+strip:
+	MOVQ a+16(FP), R8
+	MOVQ R8, here+152(FP)
+	MOVQ m+0(FP), R10
+	MOVQ R10, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R8
+	MOVQ   here+152(FP), R8
 	MOVQ   b+40(FP), R9
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -365,12 +384,12 @@ tile:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ   k+8(FP), R10
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000006, pending+120(FP)
+	MOVQ   $0x00000006, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R10
@@ -407,13 +426,13 @@ beside0between0none:
 	VMOVUPS    Y1, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R10
@@ -454,7 +473,7 @@ beside1between0none:
 	VMOVUPS    Y8, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -462,6 +481,10 @@ besidedone:
 	IMUL3Q $0x00000006, SI, SI
 	MOVQ   k+8(FP), R10
 	SUBQ   SI, R10
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
 
 rest:
 	TESTQ R10, R10
@@ -495,16 +518,19 @@ formed:
 	VMOVUPS Y5, 96(SI)
 	VMOVUPS Y6, 128(SI)
 	VMOVUPS Y7, 160(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R10
 	SHLQ    $0x02, R10
-	ADDQ    R10, a+16(FP)
-	SUBQ    $0x06, m+0(FP)
+	ADDQ    R10, here+152(FP)
+	SUBQ    $0x06, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000020, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000006, pending+120(FP)
+	MOVQ    $0x00000006, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R11*1)
@@ -516,13 +542,13 @@ alone0row:
 	VMOVUPS    Y1, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R11*1)
@@ -538,16 +564,16 @@ alone1row:
 	VMOVUPS    Y8, (BX)
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx2MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·avx2MomentumStrip2(SB), NOSPLIT, $0-128
+TEXT ·avx2MomentumStrip2(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -560,8 +586,14 @@ TEXT ·avx2MomentumStrip2(SB), NOSPLIT, $0-128
 	MOVQ DX, R12
 	SHLQ $0x03, R12
 
+strip:
+	MOVQ a+16(FP), R9
+	MOVQ R9, here+152(FP)
+	MOVQ m+0(FP), R11
+	MOVQ R11, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R9
+	MOVQ   here+152(FP), R9
 	MOVQ   b+40(FP), R10
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
@@ -576,12 +608,12 @@ tile:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	MOVQ   k+8(FP), R11
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000006, pending+120(FP)
+	MOVQ   $0x00000006, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R11
@@ -679,13 +711,13 @@ beside0between1none:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R11
@@ -789,7 +821,7 @@ beside1between1none:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -797,6 +829,11 @@ besidedone:
 	IMUL3Q $0x0000000c, SI, SI
 	MOVQ   k+8(FP), R11
 	SUBQ   SI, R11
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
 
 rest:
 	TESTQ R11, R11
@@ -843,16 +880,19 @@ formed:
 	VMOVUPS Y12, 288(SI)
 	VMOVUPS Y13, 320(SI)
 	VMOVUPS Y14, 352(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R11
 	SHLQ    $0x02, R11
-	ADDQ    R11, a+16(FP)
-	SUBQ    $0x06, m+0(FP)
+	ADDQ    R11, here+152(FP)
+	SUBQ    $0x06, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000040, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000006, pending+120(FP)
+	MOVQ    $0x00000006, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R12*1)
@@ -886,13 +926,13 @@ alone0row:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R12*1)
@@ -932,16 +972,16 @@ alone1row:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx2MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·avx2MomentumStrip1(SB), NOSPLIT, $0-128
+TEXT ·avx2MomentumStrip1(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -954,8 +994,14 @@ TEXT ·avx2MomentumStrip1(SB), NOSPLIT, $0-128
 	MOVQ DX, R12
 	SHLQ $0x03, R12
 
+strip:
+	MOVQ a+16(FP), R9
+	MOVQ R9, here+152(FP)
+	MOVQ m+0(FP), R11
+	MOVQ R11, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R9
+	MOVQ   here+152(FP), R9
 	MOVQ   b+40(FP), R10
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -964,12 +1010,12 @@ tile:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ   k+8(FP), R11
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000006, pending+120(FP)
+	MOVQ   $0x00000006, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R11
@@ -1014,13 +1060,13 @@ beside0between0none:
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R11
@@ -1068,7 +1114,7 @@ beside1between0none:
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -1076,6 +1122,11 @@ besidedone:
 	IMUL3Q $0x00000006, SI, SI
 	MOVQ   k+8(FP), R11
 	SUBQ   SI, R11
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
 
 rest:
 	TESTQ R11, R11
@@ -1109,16 +1160,19 @@ formed:
 	VMOVUPS Y5, 96(SI)
 	VMOVUPS Y6, 128(SI)
 	VMOVUPS Y7, 160(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R11
 	SHLQ    $0x02, R11
-	ADDQ    R11, a+16(FP)
-	SUBQ    $0x06, m+0(FP)
+	ADDQ    R11, here+152(FP)
+	SUBQ    $0x06, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000020, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000006, pending+120(FP)
+	MOVQ    $0x00000006, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R12*1)
@@ -1138,13 +1192,13 @@ alone0row:
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R12*1)
@@ -1167,16 +1221,16 @@ alone1row:
 	ADDQ       $0x00000020, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx2AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·avx2AdamStrip2(SB), NOSPLIT, $0-128
+TEXT ·avx2AdamStrip2(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -1190,8 +1244,14 @@ TEXT ·avx2AdamStrip2(SB), NOSPLIT, $0-128
 	MOVQ DX, R13
 	SHLQ $0x03, R13
 
+strip:
+	MOVQ a+16(FP), R10
+	MOVQ R10, here+152(FP)
+	MOVQ m+0(FP), R12
+	MOVQ R12, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R10
+	MOVQ   here+152(FP), R10
 	MOVQ   b+40(FP), R11
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
@@ -1206,14 +1266,14 @@ tile:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	MOVQ   k+8(FP), R12
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x02
 	JEQ    besideform2
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000006, pending+120(FP)
+	MOVQ   $0x00000006, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R12
@@ -1336,13 +1396,13 @@ beside0between1none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R12
@@ -1467,13 +1527,13 @@ beside1between1none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 	JMP        besidedone
 
 besideform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside2row:
 	MOVQ  between+112(FP), R12
@@ -1606,7 +1666,7 @@ beside2between1none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside2row
 
 besidedone:
@@ -1614,6 +1674,12 @@ besidedone:
 	IMUL3Q $0x0000000c, SI, SI
 	MOVQ   k+8(FP), R12
 	SUBQ   SI, R12
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
+	SUBQ   back+128(FP), R9
 
 rest:
 	TESTQ R12, R12
@@ -1660,18 +1726,21 @@ formed:
 	VMOVUPS Y12, 288(SI)
 	VMOVUPS Y13, 320(SI)
 	VMOVUPS Y14, 352(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R12
 	SHLQ    $0x02, R12
-	ADDQ    R12, a+16(FP)
-	SUBQ    $0x06, m+0(FP)
+	ADDQ    R12, here+152(FP)
+	SUBQ    $0x06, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000040, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x02
 	JEQ     aloneform2
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000006, pending+120(FP)
+	MOVQ    $0x00000006, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R13*1)
@@ -1730,13 +1799,13 @@ alone0row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R13*1)
@@ -1797,13 +1866,13 @@ alone1row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 	JMP        alonedone
 
 aloneform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone2row:
 	PREFETCHT1 (BX)(R13*1)
@@ -1872,16 +1941,16 @@ alone2row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx2AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx2AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·avx2AdamStrip1(SB), NOSPLIT, $0-128
+TEXT ·avx2AdamStrip1(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -1895,8 +1964,14 @@ TEXT ·avx2AdamStrip1(SB), NOSPLIT, $0-128
 	MOVQ DX, R13
 	SHLQ $0x03, R13
 
+strip:
+	MOVQ a+16(FP), R10
+	MOVQ R10, here+152(FP)
+	MOVQ m+0(FP), R12
+	MOVQ R12, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R10
+	MOVQ   here+152(FP), R10
 	MOVQ   b+40(FP), R11
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1905,14 +1980,14 @@ tile:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ   k+8(FP), R12
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x02
 	JEQ    besideform2
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000006, pending+120(FP)
+	MOVQ   $0x00000006, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R12
@@ -1970,13 +2045,13 @@ beside0between0none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R12
@@ -2035,13 +2110,13 @@ beside1between0none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 	JMP        besidedone
 
 besideform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 beside2row:
 	MOVQ  between+112(FP), R12
@@ -2104,7 +2179,7 @@ beside2between0none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside2row
 
 besidedone:
@@ -2112,6 +2187,12 @@ besidedone:
 	IMUL3Q $0x00000006, SI, SI
 	MOVQ   k+8(FP), R12
 	SUBQ   SI, R12
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
+	SUBQ   back+128(FP), R9
 
 rest:
 	TESTQ R12, R12
@@ -2145,18 +2226,21 @@ formed:
 	VMOVUPS Y5, 96(SI)
 	VMOVUPS Y6, 128(SI)
 	VMOVUPS Y7, 160(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R12
 	SHLQ    $0x02, R12
-	ADDQ    R12, a+16(FP)
-	SUBQ    $0x06, m+0(FP)
+	ADDQ    R12, here+152(FP)
+	SUBQ    $0x06, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000020, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x02
 	JEQ     aloneform2
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000006, pending+120(FP)
+	MOVQ    $0x00000006, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R13*1)
@@ -2189,13 +2273,13 @@ alone0row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R13*1)
@@ -2229,13 +2313,13 @@ alone1row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 	JMP        alonedone
 
 aloneform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000006, pending+120(FP)
+	MOVQ $0x00000006, pending+136(FP)
 
 alone2row:
 	PREFETCHT1 (BX)(R13*1)
@@ -2273,7 +2357,7 @@ alone2row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone2row
 
 alonedone:

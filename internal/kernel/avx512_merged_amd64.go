@@ -4,65 +4,65 @@
 
 package kernel
 
-// avx512SGDStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512Strip3 does
+// avx512SGDStrip3 forms the gradients of strips, side by side, each of m rows by 48 columns, m a multiple of 8, as avx512Strip3 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/24;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512SGDStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512SGDStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512SGDStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512Strip2 does
+// avx512SGDStrip2 forms the gradients of strips, side by side, each of m rows by 32 columns, m a multiple of 8, as avx512Strip2 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/16;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512SGDStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512Strip1 does
+// avx512SGDStrip1 forms the gradients of strips, side by side, each of m rows by 16 columns, m a multiple of 8, as avx512Strip1 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/8;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512MomentumStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512Strip3 does
+// avx512MomentumStrip3 forms the gradients of strips, side by side, each of m rows by 48 columns, m a multiple of 8, as avx512Strip3 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/24;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512MomentumStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512MomentumStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512MomentumStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512Strip2 does
+// avx512MomentumStrip2 forms the gradients of strips, side by side, each of m rows by 32 columns, m a multiple of 8, as avx512Strip2 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/16;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512MomentumStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512Strip1 does
+// avx512MomentumStrip1 forms the gradients of strips, side by side, each of m rows by 16 columns, m a multiple of 8, as avx512Strip1 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/8;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512AdamStrip3 forms the gradients of m rows by 48 columns, m a multiple of 8, as avx512Strip3 does
+// avx512AdamStrip3 forms the gradients of strips, side by side, each of m rows by 48 columns, m a multiple of 8, as avx512Strip3 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/24;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512AdamStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512AdamStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512AdamStrip2 forms the gradients of m rows by 32 columns, m a multiple of 8, as avx512Strip2 does
+// avx512AdamStrip2 forms the gradients of strips, side by side, each of m rows by 32 columns, m a multiple of 8, as avx512Strip2 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/16;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 
-// avx512AdamStrip1 forms the gradients of m rows by 16 columns, m a multiple of 8, as avx512Strip1 does
+// avx512AdamStrip1 forms the gradients of strips, side by side, each of m rows by 16 columns, m a multiple of 8, as avx512Strip1 does
 // with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/8;
-// pending is 0.
+// back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.
 //
 //go:noescape
-func avx512AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+func avx512AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func avx512SGDStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512SGDStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512SGDStrip3(SB), NOSPLIT, $0-128
+TEXT ·avx512SGDStrip3(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -18,8 +18,14 @@ TEXT ·avx512SGDStrip3(SB), NOSPLIT, $0-128
 	MOVQ DX, R11
 	SHLQ $0x03, R11
 
+strip:
+	MOVQ a+16(FP), R8
+	MOVQ R8, here+152(FP)
+	MOVQ m+0(FP), R10
+	MOVQ R10, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R8
+	MOVQ   here+152(FP), R8
 	MOVQ   b+40(FP), R9
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
@@ -46,12 +52,12 @@ tile:
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
 	MOVQ   k+8(FP), R10
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R10
@@ -218,13 +224,13 @@ beside0between2none:
 	VMOVUPS    Z1, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R10
@@ -403,7 +409,7 @@ beside1between2none:
 	VMOVUPS    Z2, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -411,6 +417,10 @@ besidedone:
 	IMUL3Q $0x00000018, SI, SI
 	MOVQ   k+8(FP), R10
 	SUBQ   SI, R10
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
 
 rest:
 	TESTQ R10, R10
@@ -484,16 +494,19 @@ formed:
 	VMOVUPS Z29, 1344(SI)
 	VMOVUPS Z30, 1408(SI)
 	VMOVUPS Z31, 1472(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R10
 	SHLQ    $0x02, R10
-	ADDQ    R10, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R10, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x000000c0, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R11*1)
@@ -519,13 +532,13 @@ alone0row:
 	VMOVUPS    Z1, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R11*1)
@@ -563,16 +576,16 @@ alone1row:
 	VMOVUPS    Z2, 128(BX)
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512SGDStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512SGDStrip2(SB), NOSPLIT, $0-128
+TEXT ·avx512SGDStrip2(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -584,8 +597,14 @@ TEXT ·avx512SGDStrip2(SB), NOSPLIT, $0-128
 	MOVQ DX, R11
 	SHLQ $0x03, R11
 
+strip:
+	MOVQ a+16(FP), R8
+	MOVQ R8, here+152(FP)
+	MOVQ m+0(FP), R10
+	MOVQ R10, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R8
+	MOVQ   here+152(FP), R8
 	MOVQ   b+40(FP), R9
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
@@ -604,12 +623,12 @@ tile:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	MOVQ   k+8(FP), R10
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R10
@@ -704,13 +723,13 @@ beside0between1none:
 	VMOVUPS    Z1, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R10
@@ -813,7 +832,7 @@ beside1between1none:
 	VMOVUPS    Z2, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -821,6 +840,10 @@ besidedone:
 	IMUL3Q $0x00000010, SI, SI
 	MOVQ   k+8(FP), R10
 	SUBQ   SI, R10
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
 
 rest:
 	TESTQ R10, R10
@@ -877,16 +900,19 @@ formed:
 	VMOVUPS Z20, 832(SI)
 	VMOVUPS Z21, 896(SI)
 	VMOVUPS Z22, 960(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R10
 	SHLQ    $0x02, R10
-	ADDQ    R10, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R10, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000080, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R11*1)
@@ -905,13 +931,13 @@ alone0row:
 	VMOVUPS    Z1, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R11*1)
@@ -938,16 +964,16 @@ alone1row:
 	VMOVUPS    Z2, 64(BX)
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512SGDStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512SGDStrip1(SB), NOSPLIT, $0-128
+TEXT ·avx512SGDStrip1(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -959,8 +985,14 @@ TEXT ·avx512SGDStrip1(SB), NOSPLIT, $0-128
 	MOVQ DX, R11
 	SHLQ $0x03, R11
 
+strip:
+	MOVQ a+16(FP), R8
+	MOVQ R8, here+152(FP)
+	MOVQ m+0(FP), R10
+	MOVQ R10, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R8
+	MOVQ   here+152(FP), R8
 	MOVQ   b+40(FP), R9
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
@@ -971,12 +1003,12 @@ tile:
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	MOVQ   k+8(FP), R10
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R10
@@ -1017,13 +1049,13 @@ beside0between0none:
 	VMOVUPS    Z1, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R10
@@ -1068,7 +1100,7 @@ beside1between0none:
 	VMOVUPS    Z2, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -1076,6 +1108,10 @@ besidedone:
 	IMUL3Q $0x00000008, SI, SI
 	MOVQ   k+8(FP), R10
 	SUBQ   SI, R10
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
 
 rest:
 	TESTQ R10, R10
@@ -1115,16 +1151,19 @@ formed:
 	VMOVUPS Z11, 320(SI)
 	VMOVUPS Z12, 384(SI)
 	VMOVUPS Z13, 448(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R10
 	SHLQ    $0x02, R10
-	ADDQ    R10, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R10, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000040, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R11*1)
@@ -1136,13 +1175,13 @@ alone0row:
 	VMOVUPS    Z1, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R11*1)
@@ -1158,16 +1197,16 @@ alone1row:
 	VMOVUPS    Z2, (BX)
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512MomentumStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512MomentumStrip3(SB), NOSPLIT, $0-128
+TEXT ·avx512MomentumStrip3(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -1180,8 +1219,14 @@ TEXT ·avx512MomentumStrip3(SB), NOSPLIT, $0-128
 	MOVQ DX, R12
 	SHLQ $0x03, R12
 
+strip:
+	MOVQ a+16(FP), R9
+	MOVQ R9, here+152(FP)
+	MOVQ m+0(FP), R11
+	MOVQ R11, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R9
+	MOVQ   here+152(FP), R9
 	MOVQ   b+40(FP), R10
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
@@ -1208,12 +1253,12 @@ tile:
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
 	MOVQ   k+8(FP), R11
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R11
@@ -1402,13 +1447,13 @@ beside0between2none:
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R11
@@ -1606,7 +1651,7 @@ beside1between2none:
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -1614,6 +1659,11 @@ besidedone:
 	IMUL3Q $0x00000018, SI, SI
 	MOVQ   k+8(FP), R11
 	SUBQ   SI, R11
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
 
 rest:
 	TESTQ R11, R11
@@ -1687,16 +1737,19 @@ formed:
 	VMOVUPS Z29, 1344(SI)
 	VMOVUPS Z30, 1408(SI)
 	VMOVUPS Z31, 1472(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R11
 	SHLQ    $0x02, R11
-	ADDQ    R11, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R11, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x000000c0, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R12*1)
@@ -1744,13 +1797,13 @@ alone0row:
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R12*1)
@@ -1807,16 +1860,16 @@ alone1row:
 	ADDQ       $0x000000c0, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512MomentumStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512MomentumStrip2(SB), NOSPLIT, $0-128
+TEXT ·avx512MomentumStrip2(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -1829,8 +1882,14 @@ TEXT ·avx512MomentumStrip2(SB), NOSPLIT, $0-128
 	MOVQ DX, R12
 	SHLQ $0x03, R12
 
+strip:
+	MOVQ a+16(FP), R9
+	MOVQ R9, here+152(FP)
+	MOVQ m+0(FP), R11
+	MOVQ R11, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R9
+	MOVQ   here+152(FP), R9
 	MOVQ   b+40(FP), R10
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
@@ -1849,12 +1908,12 @@ tile:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	MOVQ   k+8(FP), R11
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R11
@@ -1964,13 +2023,13 @@ beside0between1none:
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R11
@@ -2086,7 +2145,7 @@ beside1between1none:
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -2094,6 +2153,11 @@ besidedone:
 	IMUL3Q $0x00000010, SI, SI
 	MOVQ   k+8(FP), R11
 	SUBQ   SI, R11
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
 
 rest:
 	TESTQ R11, R11
@@ -2150,16 +2214,19 @@ formed:
 	VMOVUPS Z20, 832(SI)
 	VMOVUPS Z21, 896(SI)
 	VMOVUPS Z22, 960(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R11
 	SHLQ    $0x02, R11
-	ADDQ    R11, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R11, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000080, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R12*1)
@@ -2193,13 +2260,13 @@ alone0row:
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R12*1)
@@ -2239,16 +2306,16 @@ alone1row:
 	ADDQ       $0x00000080, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512MomentumStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512MomentumStrip1(SB), NOSPLIT, $0-128
+TEXT ·avx512MomentumStrip1(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -2261,8 +2328,14 @@ TEXT ·avx512MomentumStrip1(SB), NOSPLIT, $0-128
 	MOVQ DX, R12
 	SHLQ $0x03, R12
 
+strip:
+	MOVQ a+16(FP), R9
+	MOVQ R9, here+152(FP)
+	MOVQ m+0(FP), R11
+	MOVQ R11, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R9
+	MOVQ   here+152(FP), R9
 	MOVQ   b+40(FP), R10
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
@@ -2273,12 +2346,12 @@ tile:
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	MOVQ   k+8(FP), R11
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R11
@@ -2327,13 +2400,13 @@ beside0between0none:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R11
@@ -2385,7 +2458,7 @@ beside1between0none:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 
 besidedone:
@@ -2393,6 +2466,11 @@ besidedone:
 	IMUL3Q $0x00000008, SI, SI
 	MOVQ   k+8(FP), R11
 	SUBQ   SI, R11
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
 
 rest:
 	TESTQ R11, R11
@@ -2432,16 +2510,19 @@ formed:
 	VMOVUPS Z11, 320(SI)
 	VMOVUPS Z12, 384(SI)
 	VMOVUPS Z13, 448(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R11
 	SHLQ    $0x02, R11
-	ADDQ    R11, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R11, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000040, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R12*1)
@@ -2461,13 +2542,13 @@ alone0row:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R12*1)
@@ -2490,16 +2571,16 @@ alone1row:
 	ADDQ       $0x00000040, SI
 	ADDQ       DX, BX
 	ADDQ       DX, R8
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512AdamStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512AdamStrip3(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512AdamStrip3(SB), NOSPLIT, $0-128
+TEXT ·avx512AdamStrip3(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -2513,8 +2594,14 @@ TEXT ·avx512AdamStrip3(SB), NOSPLIT, $0-128
 	MOVQ DX, R13
 	SHLQ $0x03, R13
 
+strip:
+	MOVQ a+16(FP), R10
+	MOVQ R10, here+152(FP)
+	MOVQ m+0(FP), R12
+	MOVQ R12, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R10
+	MOVQ   here+152(FP), R10
 	MOVQ   b+40(FP), R11
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
@@ -2541,14 +2628,14 @@ tile:
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
 	MOVQ   k+8(FP), R12
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x02
 	JEQ    besideform2
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R12
@@ -2774,13 +2861,13 @@ beside0between2none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R12
@@ -3009,13 +3096,13 @@ beside1between2none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 	JMP        besidedone
 
 besideform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside2row:
 	MOVQ  between+112(FP), R12
@@ -3256,7 +3343,7 @@ beside2between2none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside2row
 
 besidedone:
@@ -3264,6 +3351,12 @@ besidedone:
 	IMUL3Q $0x00000018, SI, SI
 	MOVQ   k+8(FP), R12
 	SUBQ   SI, R12
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
+	SUBQ   back+128(FP), R9
 
 rest:
 	TESTQ R12, R12
@@ -3337,18 +3430,21 @@ formed:
 	VMOVUPS Z29, 1344(SI)
 	VMOVUPS Z30, 1408(SI)
 	VMOVUPS Z31, 1472(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R12
 	SHLQ    $0x02, R12
-	ADDQ    R12, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R12, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x000000c0, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x02
 	JEQ     aloneform2
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R13*1)
@@ -3433,13 +3529,13 @@ alone0row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R13*1)
@@ -3527,13 +3623,13 @@ alone1row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 	JMP        alonedone
 
 aloneform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone2row:
 	PREFETCHT1 (BX)(R13*1)
@@ -3633,16 +3729,16 @@ alone2row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512AdamStrip2(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512AdamStrip2(SB), NOSPLIT, $0-128
+TEXT ·avx512AdamStrip2(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -3656,8 +3752,14 @@ TEXT ·avx512AdamStrip2(SB), NOSPLIT, $0-128
 	MOVQ DX, R13
 	SHLQ $0x03, R13
 
+strip:
+	MOVQ a+16(FP), R10
+	MOVQ R10, here+152(FP)
+	MOVQ m+0(FP), R12
+	MOVQ R12, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R10
+	MOVQ   here+152(FP), R10
 	MOVQ   b+40(FP), R11
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
@@ -3676,14 +3778,14 @@ tile:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	MOVQ   k+8(FP), R12
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x02
 	JEQ    besideform2
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R12
@@ -3818,13 +3920,13 @@ beside0between1none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R12
@@ -3961,13 +4063,13 @@ beside1between1none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 	JMP        besidedone
 
 besideform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside2row:
 	MOVQ  between+112(FP), R12
@@ -4112,7 +4214,7 @@ beside2between1none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside2row
 
 besidedone:
@@ -4120,6 +4222,12 @@ besidedone:
 	IMUL3Q $0x00000010, SI, SI
 	MOVQ   k+8(FP), R12
 	SUBQ   SI, R12
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
+	SUBQ   back+128(FP), R9
 
 rest:
 	TESTQ R12, R12
@@ -4176,18 +4284,21 @@ formed:
 	VMOVUPS Z20, 832(SI)
 	VMOVUPS Z21, 896(SI)
 	VMOVUPS Z22, 960(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R12
 	SHLQ    $0x02, R12
-	ADDQ    R12, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R12, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000080, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x02
 	JEQ     aloneform2
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R13*1)
@@ -4246,13 +4357,13 @@ alone0row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R13*1)
@@ -4313,13 +4424,13 @@ alone1row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 	JMP        alonedone
 
 aloneform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone2row:
 	PREFETCHT1 (BX)(R13*1)
@@ -4388,16 +4499,16 @@ alone2row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone2row
 
 alonedone:
 	VZEROUPPER
 	RET
 
-// func avx512AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, pending int)
+// func avx512AdamStrip1(m int, k int, a *float32, ap int, at int, b *float32, bp int, w *float32, ldw int, mean *float32, square *float32, gradients *float32, h *float32, form int, between int, strips int, back int, pending int, left int, here *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·avx512AdamStrip1(SB), NOSPLIT, $0-128
+TEXT ·avx512AdamStrip1(SB), NOSPLIT, $0-160
 	MOVQ ap+24(FP), AX
 	MOVQ bp+48(FP), CX
 	MOVQ ldw+64(FP), DX
@@ -4411,8 +4522,14 @@ TEXT ·avx512AdamStrip1(SB), NOSPLIT, $0-128
 	MOVQ DX, R13
 	SHLQ $0x03, R13
 
+strip:
+	MOVQ a+16(FP), R10
+	MOVQ R10, here+152(FP)
+	MOVQ m+0(FP), R12
+	MOVQ R12, left+144(FP)
+
 tile:
-	MOVQ   a+16(FP), R10
+	MOVQ   here+152(FP), R10
 	MOVQ   b+40(FP), R11
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
@@ -4423,14 +4540,14 @@ tile:
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	MOVQ   k+8(FP), R12
-	CMPQ   pending+120(FP), $0x00
+	CMPQ   pending+136(FP), $0x00
 	JE     rest
 	CMPQ   form+104(FP), $0x02
 	JEQ    besideform2
 	CMPQ   form+104(FP), $0x01
 	JEQ    besideform1
 	MOVQ   gradients+88(FP), SI
-	MOVQ   $0x00000008, pending+120(FP)
+	MOVQ   $0x00000008, pending+136(FP)
 
 beside0row:
 	MOVQ  between+112(FP), R12
@@ -4492,13 +4609,13 @@ beside0between0none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside0row
 	JMP        besidedone
 
 besideform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside1row:
 	MOVQ  between+112(FP), R12
@@ -4561,13 +4678,13 @@ beside1between0none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside1row
 	JMP        besidedone
 
 besideform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 beside2row:
 	MOVQ  between+112(FP), R12
@@ -4634,7 +4751,7 @@ beside2between0none:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        beside2row
 
 besidedone:
@@ -4642,6 +4759,12 @@ besidedone:
 	IMUL3Q $0x00000008, SI, SI
 	MOVQ   k+8(FP), R12
 	SUBQ   SI, R12
+	MOVQ   m+0(FP), SI
+	CMPQ   SI, left+144(FP)
+	JNE    rest
+	SUBQ   back+128(FP), BX
+	SUBQ   back+128(FP), R8
+	SUBQ   back+128(FP), R9
 
 rest:
 	TESTQ R12, R12
@@ -4681,18 +4804,21 @@ formed:
 	VMOVUPS Z11, 320(SI)
 	VMOVUPS Z12, 384(SI)
 	VMOVUPS Z13, 448(SI)
-	MOVQ    $0x00000001, pending+120(FP)
+	MOVQ    $0x00000001, pending+136(FP)
 	MOVQ    at+32(FP), R12
 	SHLQ    $0x02, R12
-	ADDQ    R12, a+16(FP)
-	SUBQ    $0x08, m+0(FP)
+	ADDQ    R12, here+152(FP)
+	SUBQ    $0x08, left+144(FP)
 	JNZ     tile
+	ADDQ    $0x00000040, b+40(FP)
+	SUBQ    $0x01, strips+120(FP)
+	JNZ     strip
 	CMPQ    form+104(FP), $0x02
 	JEQ     aloneform2
 	CMPQ    form+104(FP), $0x01
 	JEQ     aloneform1
 	MOVQ    gradients+88(FP), SI
-	MOVQ    $0x00000008, pending+120(FP)
+	MOVQ    $0x00000008, pending+136(FP)
 
 alone0row:
 	PREFETCHT1 (BX)(R13*1)
@@ -4725,13 +4851,13 @@ alone0row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone0row
 	JMP        alonedone
 
 aloneform1:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone1row:
 	PREFETCHT1 (BX)(R13*1)
@@ -4765,13 +4891,13 @@ alone1row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone1row
 	JMP        alonedone
 
 aloneform2:
 	MOVQ gradients+88(FP), SI
-	MOVQ $0x00000008, pending+120(FP)
+	MOVQ $0x00000008, pending+136(FP)
 
 alone2row:
 	PREFETCHT1 (BX)(R13*1)
@@ -4809,7 +4935,7 @@ alone2row:
 	ADDQ       DX, BX
 	ADDQ       DX, R8
 	ADDQ       DX, R9
-	DECQ       pending+120(FP)
+	DECQ       pending+136(FP)
 	JNZ        alone2row
 
 alonedone:

@@ -10,9 +10,10 @@ type mergedStrips struct {
 	sgd, momentum, adam [3]mergedStrip
 }
 
-// A mergedStrip forms the gradients of a strip of whole tiles and updates w with
-// them, and mean and square. h is the rule's numbers, each sixteen times. pending is 0.
-type mergedStrip func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, pending int)
+// A mergedStrip forms the gradients of strips of whole tiles, side by side, and updates w with
+// them, and mean and square. h is the rule's numbers, each sixteen times. back is the bytes from below one strip of w to the top of
+// the next. pending, left and here are the code's own.
+type mergedStrip func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, strips, back, pending, left int, here *float32)
 
 // mergedRows is the rows whose gradients are in the first cache at a time where
 // registers don't do: whole tiles of any set.
@@ -85,6 +86,10 @@ func (m *merging) band(i, rows int, a tiles) {
 		case b.step != 1:
 			m.transpose(w, m.K, m.memory.panel, full, bj.x, bj.step)
 			bj = side{m.memory.panel, 1, full}
+		case m.code != nil && m.shallow(m.K, b):
+			for most := mergedWork / (rows * m.K); w+full <= most && m.width(m.N-j-w) == full && w%full == 0; {
+				w += full // several strips in one call
+			}
 		case rows > 8*m.rows || b.next%512 == 0:
 			m.copyRows(m.K, w, &m.memory.panel[0], full, &bj.x[0], bj.next)
 			bj = side{m.memory.panel, 1, full}
@@ -177,12 +182,13 @@ func (u *Update[float32]) form() int {
 	return decayFlags(u.Adam.Decoupled, false)
 }
 
-// strip forms the gradients of some rows of a strip of w columns, of which the first has number at, and updates their weights.
+// strip forms the gradients of some rows of a strip of w columns, or of several of the widest ones, of which the first has number at,
+// and updates their weights.
 func (m *merging) strip(rows, w int, a tiles, b side, at int) {
 	whole, memory := 0, m.memory.merge
 	if m.code != nil && w%m.lanes == 0 {
 		whole = rows / m.rows * m.rows
-		code, high := m.code[w/m.lanes-1], max(mergedWork/(w*m.K)/m.rows, 1)*m.rows
+		code, high := m.code[min(w/m.lanes, m.across)-1], max(mergedWork/(w*m.K)/m.rows, 1)*m.rows
 		for i := 0; i < whole; i += high {
 			m.call(code, min(high, whole-i), w, &a.x[i/m.rows*a.tile], a.next, a.tile, &b.x[0], b.next, at+i*m.Stride)
 		}
@@ -207,6 +213,7 @@ func (m *merging) call(code mergedStrip, rows, w int, a *float32, ap, tile int, 
 	if u.V != nil {
 		square = &u.V[at]
 	}
-	between := m.K / (m.rows * w / m.lanes)
-	code(rows, m.K, a, ap, tile, b, bp, &u.W[at], m.Stride, mean, square, &memory.grads[0], &memory.h[0], u.form(), between, 0)
+	one := min(w, m.lanes*m.across)
+	between := m.K / (m.rows * one / m.lanes)
+	code(rows, m.K, a, ap, tile, b, bp, &u.W[at], m.Stride, mean, square, &memory.grads[0], &memory.h[0], u.form(), between, w/one, 4*(rows*m.Stride-one), 0, 0, nil)
 }

@@ -58,10 +58,10 @@ type mergedCode struct {
 }
 
 func (t *target) mergedStrip(rule mergedRule, width int) {
-	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, pending int)",
-		fmt.Sprintf("forms the gradients of m rows by %d columns, m a multiple of %d, as %sStrip%d does", width*t.lanes, t.rows, t.name, width),
+	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, strips, back, pending, left int, here *float32)",
+		fmt.Sprintf("forms the gradients of strips, side by side, each of m rows by %d columns, m a multiple of %d, as %sStrip%d does", width*t.lanes, t.rows, t.name, width),
 		fmt.Sprintf("with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/%d;", t.rows*width),
-		"pending is 0.")
+		"back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.")
 	u := &mergedCode{t: t, width: width, rule: rule}
 	rest := registers(t.regs)
 	take := func(n int) []Register {
@@ -85,8 +85,13 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	SHLQ(U8(3), u.far)
 	u.add = u.product
 
-	Label("tile")
+	Label("strip")
 	MOVQ(t.argument("a"), u.a)
+	MOVQ(u.a, t.argument("here"))
+	MOVQ(t.argument("m"), u.k)
+	MOVQ(u.k, t.argument("left"))
+	Label("tile")
+	MOVQ(t.argument("here"), u.a)
 	MOVQ(t.argument("b"), u.b)
 	for _, sum := range u.sums {
 		t.zero(sum)
@@ -100,6 +105,12 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	IMUL3Q(U32(t.rows*width), u.gradients, u.gradients)
 	MOVQ(t.argument("k"), u.k)
 	SUBQ(u.gradients, u.k)
+	MOVQ(t.argument("m"), u.gradients)
+	CMPQ(u.gradients, t.argument("left"))
+	JNE(LabelRef("rest"))
+	for _, p := range append([]Register{u.w}, u.state...) { // that was the last tile of a strip
+		SUBQ(t.argument("back"), p)
+	}
 	Label("rest") // of the products; u.k is how many
 	TESTQ(u.k, u.k)
 	JZ(LabelRef("formed"))
@@ -115,9 +126,12 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	MOVQ(U32(1), t.argument("pending"))
 	MOVQ(t.argument("at"), u.k)
 	SHLQ(U8(2), u.k)
-	ADDQ(u.k, t.argument("a"))
-	SUBQ(U8(t.rows), t.argument("m"))
+	ADDQ(u.k, t.argument("here"))
+	SUBQ(U8(t.rows), t.argument("left"))
 	JNZ(LabelRef("tile"))
+	ADDQ(U32(width*t.bytes()), t.argument("b"))
+	SUBQ(U8(1), t.argument("strips"))
+	JNZ(LabelRef("strip"))
 	u.update("alone", false)
 	t.end()
 }
