@@ -38,7 +38,7 @@ const (
 	mergedNumbers = 7
 	// mergedWork is the most multiply-adds of one call: more than of other products,
 	// since the last tile of each has no next one to hide its update in.
-	mergedWork = 4 * stripWork
+	mergedWork = 2 * stripWork
 )
 
 // merged is multiply for a product that ends in an update.
@@ -110,7 +110,8 @@ func (m *merging) rest(i, rows int, a tiles, b side) {
 		} else {
 			for at, w := 0, 0; at < n; at += w {
 				w = m.width(n - at)
-				m.run(rows, w, m.K, a, bj.at(at, 0), memory.grads[at:], wide, false, ending{}, fetch{})
+				bw := bj.at(at, 0)
+				m.run(rows, w, m.K, &a, &bw, memory.grads[at:], wide, false, &ending{}, &fetch{})
 			}
 		}
 		for r := range rows {

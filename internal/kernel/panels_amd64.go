@@ -132,7 +132,8 @@ func (w *sweep) strip(i0, i1 int, at, next part) {
 	a.x = a.x[i0/s.rows*a.tile+at.p*a.next:]
 	m := i1 - i0
 	if w.direct {
-		s.run(m, at.w, at.k, a, b, c, w.ldc, add, e, w.soon(next, m))
+		soon := w.soon(next, m)
+		s.run(m, at.w, at.k, &a, &b, c, w.ldc, add, &e, &soon)
 		return
 	}
 	panel := side{w.kept(w.panel), 1, full}
@@ -159,7 +160,8 @@ func (w *sweep) strip(i0, i1 int, at, next part) {
 		if carrying == 0 {
 			rows = m
 		}
-		s.run(rows, at.w, at.k, a, panel, c, w.ldc, add, e, w.soon(next, rows))
+		soon := w.soon(next, rows)
+		s.run(rows, at.w, at.k, &a, &panel, c, w.ldc, add, &e, &soon)
 		if m -= rows; m == 0 {
 			return
 		}
@@ -192,7 +194,7 @@ func (w *sweep) strip(i0, i1 int, at, next part) {
 		s.transpose(w.ready, more, to[rows*full:], full, from.x[rows:], from.step)
 	}
 	if m > 0 {
-		s.run(m, at.w, at.k, a, panel, c, w.ldc, add, e, fetch{})
+		s.run(m, at.w, at.k, &a, &panel, c, w.ldc, add, &e, &fetch{})
 	}
 }
 
@@ -246,10 +248,9 @@ type fetch struct {
 	step, back int // bytes
 }
 
-// of is where tile t begins, how far apart its lines are, and how far behind its
+// of is where tile t of those that fetch begins, how far apart its lines are, and how far behind its
 // last line the next tile begins, both in bytes.
-func (f fetch) of(t int, none *float32) (x *float32, step, back int) {
-	t -= f.skip
+func (f *fetch) of(t int, none *float32) (x *float32, step, back int) {
 	if at := t * f.at; t >= 0 && t < f.tiles && at < len(f.x) {
 		return &f.x[at], f.step, f.back
 	}

@@ -69,7 +69,7 @@ const (
 	blockLen   = 1 << 20
 	blockDepth = 2048
 	// stripWork is the most multiply-adds of one call of assembly.
-	stripWork = 1 << 19
+	stripWork = 1 << 20
 	// shallowDepth is the most of k for which several strips are computed in one call.
 	shallowDepth = 64
 	// dotRows is the most rows for which B isn't copied though it is transposed.
@@ -257,15 +257,26 @@ func (s *strips) width(n int) int {
 	return min(n, full)
 }
 
-// run computes one strip, w columns wide, in calls that are short enough.
-func (s *strips) run(m, w, k int, a tiles, b side, c []float32, ldc int, add bool, e ending, soon fetch) {
-	rows := max(stripWork/(w*k)/s.rows, 1) * s.rows
-	soon.skip -= soon.skip % (rows / s.rows) // a call's tiles fetch on from where its first one begins
-	for i := 0; i < m; i += rows {
-		t := i / s.rows
-		next, step, back := soon.of(t, &b.x[0])
+// run computes one strip, w columns wide, in calls that are short enough. Of a strip of a few tiles they are a good
+// part, so what describes it is not copied, and nothing is divided if one call does.
+func (s *strips) run(m, w, k int, a *tiles, b *side, c []float32, ldc int, add bool, e *ending, soon *fetch) {
+	rows, high := m, m // the latter in tiles
+	if m*w*k > stripWork {
+		high = max(stripWork/(w*k)/s.rows, 1)
+		rows = high * s.rows
+	}
+	next, step, back, skip := &b.x[0], 0, 0, 0
+	if soon.tiles > 0 && high <= soon.skip {
+		skip = soon.skip - soon.skip%high // a call's tiles fetch on from where its first one begins
+	}
+	for i, t := 0, 0; i < m; i, t = i+rows, t+high {
+		if soon.tiles > 0 {
+			next, step, back = soon.of(t-skip, &b.x[0])
+		}
 		s.strip(min(rows, m-i), w, k, &a.x[t*a.tile], a.step, a.next, a.tile, &b.x[0], b.next, &c[i*ldc], ldc, number(add), next, step, back)
-		s.end(min(rows, m-i), w, c[i*ldc:], ldc, e)
+		if e.bias != nil {
+			s.end(min(rows, m-i), w, c[i*ldc:], ldc, *e)
+		}
 	}
 }
 
@@ -285,7 +296,7 @@ func (s *strips) turned(m, n, k int, a, b side, c []float32, ldc int, add bool, 
 				s.transpose(w, r, memory.block, stride, ci, ldc)
 			}
 			bj := b.at(j, 0)
-			s.run(r, w, k, tiles{bj.x, bj.step, 1, s.rows * bj.step}, side{memory.panel, 1, stride}, memory.block, stride, add, ending{}, fetch{})
+			s.run(r, w, k, &tiles{bj.x, bj.step, 1, s.rows * bj.step}, &side{memory.panel, 1, stride}, memory.block, stride, add, &ending{}, &fetch{})
 			s.transpose(r, w, ci, ldc, memory.block, stride)
 			s.end(w, r, ci, ldc, e.from(j))
 		}
