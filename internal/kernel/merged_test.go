@@ -51,6 +51,8 @@ func testUpdatedProducts(t *testing.T, tab *Table[float32]) {
 			case 2:
 				c.extra, c.form = 256-c.m%256, 2 // rows that compete
 				c.n += 150
+			case 3:
+				c.m, c.n, c.k, c.form = 60+r.IntN(80), 784+8*r.IntN(3), 32, 2 // several strips in a call, in more calls than one
 			}
 			checkUpdated(t, tab, name, u, c)
 		}
