@@ -57,11 +57,8 @@ type mergedCode struct {
 	add func() // adds one product to each sum
 }
 
-func (t *target) mergedStrip(rule mergedRule, width int) {
-	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, strips, back, pending, left int, here *float32)",
-		fmt.Sprintf("forms the gradients of strips, side by side, each of m rows by %d columns, m a multiple of %d, as %sStrip%d does", width*t.lanes, t.rows, t.name, width),
-		fmt.Sprintf("with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/%d;", t.rows*width),
-		"back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.")
+// merging shares out the registers.
+func (t *target) merging(rule mergedRule, width int) *mergedCode {
 	u := &mergedCode{t: t, width: width, rule: rule}
 	rest := registers(t.regs)
 	take := func(n int) []Register {
@@ -71,7 +68,53 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	}
 	u.rows, u.nums, u.sums = take(width), take(t.broadcasts()), take(t.rows*width)
 	u.free = append(append(append([]Register{}, u.rows...), u.nums...), rest...)
+	return u
+}
 
+// begin begins the sums of a tile and updates the one before, if there is one, between their products.
+func (u *mergedCode) begin() {
+	t := u.t
+	MOVQ(t.argument("b"), u.b)
+	for _, sum := range u.sums {
+		t.zero(sum)
+	}
+	MOVQ(t.argument("k"), u.k)
+	CMPQ(t.argument("pending"), U8(0))
+	JE(LabelRef("rest"))
+	u.update("beside", true)
+}
+
+// left is what the products between so many things leave of k.
+func (u *mergedCode) left(slots int) {
+	MOVQ(u.t.argument("between"), u.gradients)
+	IMUL3Q(U32(slots), u.gradients, u.gradients)
+	MOVQ(u.t.argument("k"), u.k)
+	SUBQ(u.gradients, u.k)
+}
+
+// finish forms what is left of the sums, u.k products, and stores the gradients.
+func (u *mergedCode) finish() {
+	Label("rest")
+	TESTQ(u.k, u.k)
+	JZ(LabelRef("formed"))
+	Label("product")
+	u.add()
+	DECQ(u.k)
+	JNZ(LabelRef("product"))
+	Label("formed")
+	MOVQ(u.t.argument("gradients"), u.gradients)
+	for i, sum := range u.sums {
+		VMOVUPS(sum, Mem{Base: u.gradients, Disp: i * u.t.bytes()})
+	}
+	MOVQ(U32(1), u.t.argument("pending"))
+}
+
+func (t *target) mergedStrip(rule mergedRule, width int) {
+	t.function(fmt.Sprint(rule.name, "Strip", width), "func(m, k int, a *float32, ap, at int, b *float32, bp int, w *float32, ldw int, mean, square, gradients, h *float32, form, between, strips, back, pending, left int, here *float32)",
+		fmt.Sprintf("forms the gradients of strips, side by side, each of m rows by %d columns, m a multiple of %d, as %sStrip%d does", width*t.lanes, t.rows, t.name, width),
+		fmt.Sprintf("with ai 1, and updates the weights w and their state. between is the products between two vectors of an update, at most k/%d;", t.rows*width),
+		"back is the bytes from below a strip of w to the top of the next one. pending is 0, left and here are room for a variable each.")
+	u := t.merging(rule, width)
 	u.ap, u.bp, u.ldw = Load(Param("ap"), GP64()), Load(Param("bp"), GP64()), Load(Param("ldw"), GP64())
 	for _, stride := range []Register{u.ap, u.bp, u.ldw} {
 		SHLQ(U8(2), stride)
@@ -92,38 +135,15 @@ func (t *target) mergedStrip(rule mergedRule, width int) {
 	MOVQ(u.k, t.argument("left"))
 	Label("tile")
 	MOVQ(t.argument("here"), u.a)
-	MOVQ(t.argument("b"), u.b)
-	for _, sum := range u.sums {
-		t.zero(sum)
-	}
-	MOVQ(t.argument("k"), u.k)
-	CMPQ(t.argument("pending"), U8(0))
-	JE(LabelRef("rest"))
-	u.update("beside", true)
-	// what is left of k
-	MOVQ(t.argument("between"), u.gradients)
-	IMUL3Q(U32(t.rows*width), u.gradients, u.gradients)
-	MOVQ(t.argument("k"), u.k)
-	SUBQ(u.gradients, u.k)
+	u.begin()
+	u.left(t.rows * width)
 	MOVQ(t.argument("m"), u.gradients)
 	CMPQ(u.gradients, t.argument("left"))
 	JNE(LabelRef("rest"))
 	for _, p := range append([]Register{u.w}, u.state...) { // that was the last tile of a strip
 		SUBQ(t.argument("back"), p)
 	}
-	Label("rest") // of the products; u.k is how many
-	TESTQ(u.k, u.k)
-	JZ(LabelRef("formed"))
-	Label("product")
-	u.product()
-	DECQ(u.k)
-	JNZ(LabelRef("product"))
-	Label("formed")
-	MOVQ(t.argument("gradients"), u.gradients)
-	for i, sum := range u.sums {
-		VMOVUPS(sum, Mem{Base: u.gradients, Disp: i * t.bytes()})
-	}
-	MOVQ(U32(1), t.argument("pending"))
+	u.finish()
 	MOVQ(t.argument("at"), u.k)
 	SHLQ(U8(2), u.k)
 	ADDQ(u.k, t.argument("here"))

@@ -47,17 +47,7 @@ func (t *target) mergedPairStrip(rule mergedRule, width int) {
 		"",
 		fmt.Sprintf("For the next tile, w, mean and square are %d*ldw+jump further, down is %d*ldd+jumpDown further and turned is then.", t.rows, t.rows/2),
 		fmt.Sprintf("From there on jump and jumpDown are 0, and turned is %d further each time. What is beyond bytes behind turned is fetched.", t.rows))
-	u := &mergedPairCode{mergedCode: mergedCode{t: t, width: width, rule: rule}}
-	rest := registers(t.regs)
-	take := func(n int) []Register {
-		list := rest[:n:n]
-		rest = rest[n:]
-		return list
-	}
-	u.rows, u.nums, u.sums = take(width), take(t.broadcasts()), take(t.rows*width)
-	u.free = append(append([]Register{}, u.rows...), u.nums...)
-	u.free = append(u.free, rest...)
-
+	u := &mergedPairCode{mergedCode: *t.merging(rule, width)}
 	u.bp, u.ldw = Load(Param("bp"), GP64()), Load(Param("ldw"), GP64())
 	SHLQ(U8(2), u.bp)
 	SHLQ(U8(2), u.ldw)
@@ -75,32 +65,10 @@ func (t *target) mergedPairStrip(rule mergedRule, width int) {
 
 	Label("tile")
 	MOVQ(t.argument("a"), u.a)
-	MOVQ(t.argument("b"), u.b)
-	for _, sum := range u.sums {
-		t.zero(sum)
-	}
-	MOVQ(t.argument("k"), u.k)
-	CMPQ(t.argument("pending"), U8(0))
-	JE(LabelRef("rest"))
-	u.update("beside", true)
+	u.begin()
 	u.pack("besidepack", true)
-	MOVQ(t.argument("between"), u.gradients)
-	IMUL3Q(U32(mergedPairSlots(t, width)), u.gradients, u.gradients)
-	MOVQ(t.argument("k"), u.k)
-	SUBQ(u.gradients, u.k)
-	Label("rest") // of the products; u.k is how many
-	TESTQ(u.k, u.k)
-	JZ(LabelRef("formed"))
-	Label("product")
-	u.products()
-	DECQ(u.k)
-	JNZ(LabelRef("product"))
-	Label("formed")
-	MOVQ(t.argument("gradients"), u.gradients)
-	for i, sum := range u.sums {
-		VMOVUPS(sum, Mem{Base: u.gradients, Disp: i * t.bytes()})
-	}
-	MOVQ(U32(1), t.argument("pending"))
+	u.left(mergedPairSlots(t, width))
+	u.finish()
 	ADDQ(U8(4*t.rows), t.argument("a"))
 	SUBQ(U8(t.rows), t.argument("m"))
 	JNZ(LabelRef("tile"))
