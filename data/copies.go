@@ -3,19 +3,26 @@ package data
 // A small batch that every thread reads whole is read once for each of them: rows of bytes cross between the caches of cores in a quarter of
 // the time that their numbers take. A thread that waits meanwhile asks for the rows of the batch that follows.
 
-import "github.com/descent-go/descent/engine"
+import (
+	"github.com/descent-go/descent/engine"
+	"github.com/descent-go/descent/prep"
+)
 
 // InMemory reports whether rows lie in memory as numbers, so that to read them takes little longer than to copy them.
-func (l *Loader) InMemory() bool { return inMemory(l.d) != nil }
+func (l *Loader) InMemory() bool {
+	m, _ := l.memory()
+	return m != nil
+}
 
-func inMemory(d Dataset) *memory {
-	switch d := d.(type) {
+// memory is the table that rows come from and what scales them, nil if it is not this package's.
+func (l *Loader) memory() (*memory, *prep.Pipeline) {
+	switch d := l.d.(type) {
 	case *memory:
-		return d
+		return d, d.plain
 	case *prepared:
-		return d.memory
+		return d.memory, d.p
 	}
-	return nil
+	return nil, nil
 }
 
 // Copies is [Loader.Batch] into several sets of tensors, each on a thread of its own ([Loader.Use]).
@@ -60,7 +67,7 @@ type expecting struct {
 
 // expect offers the rows that follow a part of a step, if they are known: those of the next epoch are not yet drawn.
 func (l *Loader) expect(step uint64, part int) {
-	m := inMemory(l.d)
+	m, _ := l.memory()
 	if m == nil || m.u8 == nil {
 		return
 	}

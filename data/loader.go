@@ -162,16 +162,8 @@ func (l *Loader) checkPart(step uint64, part int) error {
 // Bounded reports whether it is known, without a look at the rows, that all magnitudes of a field are below 2^50: bytes are scaled to
 // something between what 0 and 255 are scaled to.
 func (l *Loader) Bounded(field string) bool {
-	if field != prep.X {
-		return false
-	}
-	switch d := l.d.(type) {
-	case *memory:
-		return d.bounded(d.plain)
-	case *prepared:
-		return d.memory != nil && d.memory.bounded(d.p)
-	}
-	return false
+	m, p := l.memory()
+	return field == prep.X && m != nil && m.bounded(p)
 }
 
 // part are the data set's rows of one part of a step's batch, and the place of the first.
